@@ -1,0 +1,313 @@
+"""A chat-completions server for tests: real sockets, and it does exactly what a script says.
+
+def handler(exchange):
+    exchange.start()
+    exchange.delta("Hello")
+    exchange.finish()
+    exchange.done()
+
+with ScriptedServer() as server:
+    server.script(handler)
+    ...  # post to server.base_url + "/chat/completions"
+    assert server.requests[-1].json["messages"]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import select
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.message import Message
+from functools import cached_property
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+__all__ = ["Exchange", "Request", "ScriptedServer", "answer"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Hold one request as it came; header names match in any case."""
+
+    method: str
+    path: str
+    headers: Message
+    body: bytes
+
+    @cached_property
+    def json(self) -> Any:
+        """Return the body, decoded."""
+        return json.loads(self.body)
+
+
+class Exchange:
+    """Let a script write the response to one request, piece by piece.
+
+    A script that returns ends the response as HTTP wants it ended; `abort` and `cut` break it off.
+    """
+
+    def __init__(self, request: Request, connection: socket.socket, stopping: threading.Event):
+        self.request = request
+        self.started = False
+        self.broken = False
+        self.close_connection = True
+        self._connection = connection
+        self._stopping = stopping
+        self._chunked = False
+
+    def start(
+        self,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        *,
+        chunked: bool = True,
+    ) -> None:
+        """Send the status line and the headers.
+
+        Args:
+            chunked: Frame the body in chunks; else it is as long as a ``Content-Length`` among
+                `headers` says, and without one it ends where the connection does.
+        """
+        fields = {"Content-Type": "text/event-stream", **(headers or {})}
+        sized = any(name.lower() == "content-length" for name in fields)
+        self._chunked = chunked and not sized
+        self.close_connection = not (self._chunked or sized)
+        if self._chunked:
+            fields["Transfer-Encoding"] = "chunked"
+        if self.close_connection:
+            fields["Connection"] = "close"
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        self.started = True
+        self.send_raw(f"HTTP/1.1 {status} Scripted\r\n{head}\r\n".encode("latin-1"))
+
+    def reply(
+        self,
+        status: int,
+        body: bytes | str | Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Send a whole response; a mapping is sent as JSON."""
+        if isinstance(body, Mapping):
+            kind, content = "application/json", json.dumps(body).encode()
+        else:
+            kind, content = "text/plain", body.encode() if isinstance(body, str) else body
+        fields = {"Content-Type": kind, "Content-Length": str(len(content)), **(headers or {})}
+        self.start(status, fields)
+        self.send(content)
+
+    def send(self, data: bytes) -> None:
+        """Send a piece of the body, in its framing."""
+        if self._chunked and data:
+            data = b"%x\r\n%b\r\n" % (len(data), data)
+        self.send_raw(data)
+
+    def send_raw(self, data: bytes) -> None:
+        """Send bytes as they are, headers and framing included."""
+        self._connection.sendall(data)
+
+    def event(self, data: Mapping[str, Any] | str) -> None:
+        """Send one event; a mapping is sent as JSON."""
+        text = data if isinstance(data, str) else json.dumps(data)
+        self.send(f"data: {text}\n\n".encode())
+
+    def delta(self, content: str, **extra: Any) -> None:
+        """Send one piece of the answer."""
+        self.event({"choices": [{"index": 0, "delta": {"content": content}}], **extra})
+
+    def finish(self, reason: str = "stop", **extra: Any) -> None:
+        """Send the chunk that says why the answer ends."""
+        self.event({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}], **extra})
+
+    def done(self) -> None:
+        """Send ``[DONE]``."""
+        self.event("[DONE]")
+
+    def abort(self) -> None:
+        """Break the connection off with a reset, which goes out as the script returns."""
+        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.cut(shutdown=False)
+
+    def cut(self, *, shutdown: bool = True) -> None:
+        """Close the connection in the middle of the body, without ending it."""
+        self.broken = True
+        if shutdown:
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)
+        # http.server closes it anew later, which does no harm.
+        self._connection.close()
+
+    def client_gone(self, timeout: float = 10.0) -> bool:
+        """Wait until the client has closed the connection; say whether it has."""
+        deadline = time.monotonic() + timeout
+        while not self._stopping.is_set() and time.monotonic() < deadline:
+            readable, _, _ = select.select([self._connection], [], [], 0.02)
+            if readable:
+                try:
+                    if not self._connection.recv(1, socket.MSG_PEEK):
+                        return True
+                except ConnectionError:
+                    return True
+                time.sleep(0.02)
+        return False
+
+    def wait(self, event: threading.Event, timeout: float = 30.0) -> bool:
+        """Wait for `event`, but no longer than the server lives; say whether it came."""
+        deadline = time.monotonic() + timeout
+        while not self._stopping.is_set() and time.monotonic() < deadline:
+            if event.wait(0.02):
+                return True
+        return event.is_set()
+
+    def end(self) -> None:
+        """End the body properly."""
+        if self._chunked:
+            self.send_raw(b"0\r\n\r\n")
+
+
+Handler = Callable[[Exchange], None]
+Page = tuple[int, Mapping[str, str], bytes]
+
+
+def answer(exchange: Exchange, text: str, **finish: Any) -> None:
+    """Answer with `text`, word by word, the way gpt4free does."""
+    exchange.start()
+    for index, word in enumerate(text.split(" ")):
+        exchange.delta(word if index == 0 else f" {word}", model="scripted-model")
+    exchange.finish(**finish)
+    exchange.done()
+
+
+def echo(exchange: Exchange) -> None:
+    """Answer with what was asked last."""
+    last = exchange.request.json["messages"][-1]["content"]
+    answer(exchange, f"You said: {last}")
+
+
+class ScriptedServer:
+    """Serve on a free port of 127.0.0.1 while the ``with`` block lasts.
+
+    Attributes:
+        requests: What was received, oldest first.
+        get: Answers to GET by path: status, headers, body.
+    """
+
+    def __init__(self, handler: Handler = echo) -> None:
+        self.requests: list[Request] = []
+        models = json.dumps({"object": "list", "data": [{"id": "scripted-model"}]}).encode()
+        self.get: dict[str, Page] = {
+            "/v1/models": (200, {"Content-Type": "application/json"}, models)
+        }
+        self._handler = handler
+        self._failures: list[Exception] = []
+        self._stopping = threading.Event()
+        self._connections: set[socket.socket] = set()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._request_handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+
+    @property
+    def port(self) -> int:
+        """Return the port it listens on."""
+        return int(self._server.server_address[1])
+
+    @property
+    def base_url(self) -> str:
+        """Return the URL to give to a client."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def posts(self) -> list[Any]:
+        """Return the bodies of the prompts, oldest first."""
+        return [request.json for request in self.requests if request.method == "POST"]
+
+    def script(self, handler: Handler) -> None:
+        """Let `handler` answer the POST requests from now on."""
+        self._handler = handler
+
+    def scripts(self, *handlers: Handler) -> None:
+        """Let each of `handlers` answer one POST request, the last one all that follow."""
+        left = list(handlers)
+        self.script(lambda exchange: (left.pop(0) if len(left) > 1 else left[0])(exchange))
+
+    def __enter__(self) -> ScriptedServer:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stopping.set()
+        self._server.shutdown()
+        self._thread.join()
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self._server.server_close()
+        if self._failures and error is None:
+            raise self._failures[0]
+
+    def _answer(self, request: Request, connection: socket.socket) -> bool:
+        """Answer `request`; return whether the connection has to close."""
+        self.requests.append(request)
+        exchange = Exchange(request, connection, self._stopping)
+        try:
+            if request.method == "POST":
+                self._handler(exchange)
+            else:
+                missing: Page = (
+                    404,
+                    {"Content-Type": "application/json"},
+                    b'{"detail":"Not Found"}',
+                )
+                status, headers, body = self.get.get(request.path, missing)
+                exchange.reply(status, body, headers)
+            if not exchange.broken:
+                exchange.end()
+        except ConnectionError:
+            return True  # the client went away, as clients may
+        except Exception as error:  # noqa: BLE001  (raised again where the test ends)
+            self._failures.append(error)
+            exchange.cut()
+        return exchange.close_connection or exchange.broken
+
+    def _request_handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class RequestHandler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def setup(self) -> None:
+                super().setup()
+                server._connections.add(self.connection)
+
+            def finish(self) -> None:
+                server._connections.discard(self.connection)
+                with contextlib.suppress(OSError):
+                    super().finish()
+
+            def handle(self) -> None:
+                with contextlib.suppress(ConnectionError, ValueError):
+                    super().handle()
+
+            def respond(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                request = Request(self.command, self.path, self.headers, body)
+                self.close_connection = server._answer(request, self.connection)
+
+            do_GET = do_POST = respond
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Keep the tests' output quiet."""
+
+        return RequestHandler
