@@ -49,6 +49,7 @@ class Turn:
         stale: An earlier turn has been asked again since, so this answer rests on an older one.
         notes: What the footer should mention, such as which provider stepped in.
         replayed: The answer is a stored one.
+        options: Model, provider, temperature and token limit as this prompt named them.
     """
 
     prompt: str
@@ -71,6 +72,7 @@ class Turn:
     stale: bool = False
     notes: list[str] = field(default_factory=list)
     replayed: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
     id: str = field(default_factory=new_id)
 
     @property
@@ -153,20 +155,18 @@ class Conversation:
             return Outgoing([_message("user", prompt)], ongoing.conversation, ongoing.thread)
         history = [turn for turn in earlier if turn.answer]
         kept = _within(history, budget)
-        omitted = len(history) - len(kept)
-        folds = provider.lower().startswith("copilot") and not threadless
-        messages = [_message("system", self.system)] if self.system else []
-        if folds and kept:
-            messages = [_message("user", _folded(self.system, kept, prompt))]
-        elif folds and self.system:
-            # Copilot is typed the user's words alone, so the system message has to be among them.
-            messages.append(_message("user", f"{self.system}\n\n{prompt}"))
-        else:
-            for turn in kept:
-                messages.append(_message("user", turn.prompt))
-                messages.append(_message("assistant", turn.answer))
-            messages.append(_message("user", prompt))
-        return Outgoing(_distinct(messages), None, new_id(), omitted)
+        messages = _full(self.system, kept, prompt)
+        if provider.lower().startswith("copilot") and not threadless:
+            # Copilot is typed the user's words alone, so all it should know has to be among them.
+            if kept:
+                messages = [_message("user", _folded(self.system, kept, prompt))]
+            elif self.system:
+                messages[-1] = _message("user", f"{self.system}\n\n{prompt}")
+        return Outgoing(_distinct(messages), None, new_id(), len(history) - len(kept))
+
+    def full_history(self, prompt: str, before: int | None = None) -> list[Message]:
+        """Return the messages that say everything, however a server would be told it."""
+        return _full(self.system, [turn for turn in self.turns[:before] if turn.answer], prompt)
 
     def begin(self, turn: Turn, at: int | None = None) -> None:
         """Add `turn`, at the end or in the place of the turn with index `at`.
@@ -191,6 +191,11 @@ class Conversation:
             if other is not turn and other.thread == turn.thread:
                 other.conversation = None
 
+    def leave_threads(self) -> None:
+        """Have the next request tell everything again: the servers' threads hold something else."""
+        for turn in self.turns:
+            turn.conversation = None
+
     def find_cell(self, cell_id: str | None) -> int | None:
         """Return the index of the last turn that the cell asked, or None."""
         if cell_id is None:
@@ -202,6 +207,13 @@ class Conversation:
 
 def _message(role: str, content: str) -> Message:
     return {"role": role, "content": content}
+
+
+def _full(system: str, history: list[Turn], prompt: str) -> list[Message]:
+    messages = [_message("system", system)] if system else []
+    for turn in history:
+        messages += [_message("user", turn.prompt), _message("assistant", turn.answer)]
+    return [*messages, _message("user", prompt)]
 
 
 def _ongoing(turns: list[Turn], server: str, provider: str) -> Turn | None:
@@ -276,6 +288,7 @@ class Answer(str):
     elapsed: float
     first_token: float | None
     conversation_id: str
+    _shown: bool = False
 
     @classmethod
     def of(cls, turn: Turn, conversation_id: str) -> Answer:
@@ -303,6 +316,12 @@ class Answer(str):
         from .markdown import code_blocks
 
         return list(code_blocks(self.markdown))
+
+    def _ipython_display_(self) -> None:
+        """Show nothing where the cell has just shown the answer, else leave it to the MIME bundle."""
+        if not self._shown:
+            raise NotImplementedError
+        self._shown = False
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Show the answer rendered; IPython's own ``Markdown`` would run what is in it."""

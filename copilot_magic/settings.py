@@ -7,9 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-__all__ = ["Settings", "is_loopback"]
+__all__ = ["LOCAL_KEY", "LOCAL_URL", "Settings", "is_loopback"]
 
 DEFAULT_BASE_URL = "http://localhost:1337/v1"
+# Set by `%copilot serve`, so that the kernel's children know the server too; IPython's %env hides
+# the values of names with KEY in them.
+LOCAL_URL = "COPILOT_LOCAL_URL"
+LOCAL_KEY = "COPILOT_LOCAL_KEY"
 
 
 def is_loopback(url: str) -> bool:
@@ -71,10 +75,12 @@ class Settings:
         """Return the defaults as changed by ``COPILOT_BASE_URL``, ``_PROVIDER`` and ``_MODEL``.
 
         A variable that is set but empty counts for provider and model ("the server's default")
-        and is ignored for the URL.
+        and is ignored for the URL. A kernel's children find its small local model without any.
         """
         environ = os.environ if environ is None else environ
         settings = cls()
+        if environ.get(LOCAL_URL):
+            settings = replace(settings, base_url=environ[LOCAL_URL])
         if environ.get("COPILOT_BASE_URL"):
             settings = replace(settings, base_url=environ["COPILOT_BASE_URL"])
         if "COPILOT_PROVIDER" in environ:
@@ -82,3 +88,18 @@ class Settings:
         if "COPILOT_MODEL" in environ:
             settings = replace(settings, model=environ["COPILOT_MODEL"])
         return settings
+
+    @property
+    def is_local_model(self) -> bool:
+        """Say whether `base_url` is the small local model that this process or its parent runs."""
+        return self.base_url.rstrip("/") == os.environ.get(LOCAL_URL)
+
+    def for_local_model(self) -> Settings:
+        """Return the settings with the local model's own key and no provider, where it is asked.
+
+        It is not Copilot and must not be taken for it; nor is it sent the user's own API key.
+        """
+        if not self.is_local_model:
+            return self
+        key = os.environ.get(LOCAL_KEY)
+        return replace(self, provider="", providers=(), get_api_key=lambda: key)
