@@ -1,3 +1,51 @@
 """Ask a chat-completions server from a notebook cell: ``%load_ext copilot_magic``."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .client import ChatClient
+    from .conversation import Answer, Conversation
+    from .errors import CopilotError
+    from .magics import ask
+
 __version__ = "0.1.0"
+__all__ = ["Answer", "ChatClient", "Conversation", "CopilotError", "ask"]
+
+_HOMES = {
+    "Answer": "conversation",
+    "ChatClient": "client",
+    "Conversation": "conversation",
+    "CopilotError": "errors",
+    "ask": "magics",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use, so that loading the extension stays quick."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Register the magics: called by ``%load_ext copilot_magic``."""
+    from .magics import load_ipython_extension as load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take the magics back: called by ``%unload_ext copilot_magic``."""
+    from .magics import unload_ipython_extension as unload
+
+    unload(shell)

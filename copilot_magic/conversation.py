@@ -24,7 +24,7 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-@dataclass
+@dataclass(eq=False)
 class Turn:
     """Hold one prompt and what came of it.
 
@@ -103,7 +103,7 @@ class Outgoing:
         return sum(len(m["content"]) for m in self.messages)
 
 
-@dataclass
+@dataclass(eq=False)
 class Conversation:
     """Hold the turns of one conversation and decide what a server must be told.
 
@@ -168,28 +168,40 @@ class Conversation:
         """Return the messages that say everything, however a server would be told it."""
         return _full(self.system, [turn for turn in self.turns[:before] if turn.answer], prompt)
 
-    def begin(self, turn: Turn, at: int | None = None) -> None:
-        """Add `turn`, at the end or in the place of the turn with index `at`.
+    def begin(self, turn: Turn, at: int | None = None) -> Turn | None:
+        """Add `turn`, at the end or in the place of the turn with index `at`, which is returned.
 
-        What follows a replaced turn stays and is marked as resting on an older answer; a server's
-        thread that the replaced turn was part of is left behind, since it remembers that turn.
+        A server's thread that the replaced turn was part of is left behind: it remembers that turn.
         """
         if at is None:
             self.turns.append(turn)
-            return
-        thread = self.turns[at].thread
-        self.turns[at] = turn
-        for other in self.turns:
-            if other is not turn and other.thread == thread:
-                other.conversation = None
-        for later in self.turns[at + 1 :]:
-            later.stale = True
+            return None
+        replaced, self.turns[at] = self.turns[at], turn
+        self._leave_thread(replaced.thread)
+        return replaced
 
-    def hand_on(self, turn: Turn) -> None:
-        """Let `turn`, which carries a ``conversation`` object, be the one its thread goes on from."""
-        for other in self.turns:
-            if other is not turn and other.thread == turn.thread:
-                other.conversation = None
+    def end(self, turn: Turn, replaced: Turn | None = None) -> None:
+        """Settle what follows from `turn` having ended.
+
+        A turn that received nothing gives its place back to the one it `replaced`; else what
+        follows is marked as resting on an older answer. A ``conversation`` object that it brought
+        is from now on the one that its thread goes on from.
+        """
+        if turn.conversation is not None:
+            self._leave_thread(turn.thread, but=turn)
+        if replaced is None:
+            return
+        at = self.turns.index(turn)
+        if not turn.answer:
+            self.turns[at] = replaced
+        elif (turn.prompt, turn.answer) != (replaced.prompt, replaced.answer):
+            for later in self.turns[at + 1 :]:
+                later.stale = True
+
+    def _leave_thread(self, thread: str, but: Turn | None = None) -> None:
+        for turn in self.turns:
+            if turn.thread == thread and turn is not but:
+                turn.conversation = None
 
     def leave_threads(self) -> None:
         """Have the next request tell everything again: the servers' threads hold something else."""
@@ -254,7 +266,7 @@ def _folded(system: str, history: list[Turn], prompt: str) -> str:
 
 
 def _distinct(messages: list[Message]) -> list[Message]:
-    """Make each user message unique by line ends: gpt4free 8 drops one that equals an earlier one."""
+    """Make user messages unique by line ends: gpt4free 8 drops one that equals an earlier one."""
     seen: set[str] = set()
     for message in messages:
         if message["role"] == "user":
@@ -318,7 +330,7 @@ class Answer(str):
         return list(code_blocks(self.markdown))
 
     def _ipython_display_(self) -> None:
-        """Show nothing where the cell has just shown the answer, else leave it to the MIME bundle."""
+        """Show nothing where the cell has just shown it, else leave it to the MIME bundle."""
         if not self._shown:
             raise NotImplementedError
         self._shown = False
