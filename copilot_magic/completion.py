@@ -67,7 +67,7 @@ def _candidates(magics: CopilotMagics, offers: _Offers, before: list[str]) -> li
 
 
 def _conversations(magics: CopilotMagics) -> list[str]:
-    names = [summary.name for summary in magics.session.list()]
+    names = [summary.name for summary in magics.session.summaries()]
     return [f'"{name}"' if " " in name else name for name in names]
 
 

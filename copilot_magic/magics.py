@@ -7,8 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from contextlib import closing
-from dataclasses import fields
+from dataclasses import fields, replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -139,7 +138,7 @@ class CopilotMagics(Magics):
 
     # Prompts
 
-    @cell_magic("copilot")
+    @cell_magic("copilot")  # type: ignore[arg-type]  # IPython leaves its decorators untyped
     def ask_cell(self, line: str, cell: str) -> None:
         """Ask what is in the cell and watch the answer being written.
 
@@ -196,7 +195,7 @@ class CopilotMagics(Magics):
 
     # Commands
 
-    @line_magic("copilot")
+    @line_magic("copilot")  # type: ignore[arg-type]
     def command(self, line: str) -> None:
         """Manage the conversation, the server and the local model; ``%%copilot`` asks.
 
@@ -269,7 +268,7 @@ class CopilotMagics(Magics):
         _say(f"conversation {conversation.name}, {count} turn{'s' * (count != 1)}")
 
     def _command_list(self, arguments: list[str]) -> None:
-        found = self.session.list(" ".join(arguments))
+        found = self.session.summaries(" ".join(arguments))
         if not found:
             _say("no conversations" + (" with that in them" if arguments else ""))
             return
@@ -344,11 +343,15 @@ class CopilotMagics(Magics):
 
     def _command_continue(self, arguments: list[str]) -> None:
         take("continue", arguments)
-        _show(self.shell, self.session, self.session.go_on(), self.session.conversation)
+        session, conversation = self.session, self.session.conversation
+        events = session.go_on()
+        before = conversation.turns[-1].answer
+        _show(self.shell, session, events, conversation, before=before)
 
     def _command_retry(self, arguments: list[str]) -> None:
         take("retry", arguments)
-        _show(self.shell, self.session, self.session.retry(), self.session.conversation)
+        session = self.session
+        _show(self.shell, session, session.retry(), session.conversation)
 
     def _command_models(self, arguments: list[str]) -> None:
         take("models", arguments)
@@ -460,20 +463,23 @@ def _show(
     conversation: Conversation,
     *,
     raw: bool = False,
+    before: str = "",
 ) -> Answer:
-    """Show `events` as they come; whatever was received is the last answer, however it ends."""
+    """Show `events` as they come; whatever was received is the last answer, however it ends.
+
+    Args:
+        before: What of the answer other cells show already.
+    """
     session.turn = None
     view = open_view(shell, raw=raw, settings=session.settings)
     try:
-        with closing(events):
-            view.start()
-            show(events, view)
+        show(events, view)
     except KeyboardInterrupt as interrupt:
         _without_traceback(interrupt, session.turn)
         raise
     finally:
         turn = session.turn or Turn("", status="interrupted")
-        view.finish(turn, conversation)
+        view.finish(replace(turn, answer=turn.answer[len(before) :]), conversation)
         answer = Answer.of(turn, conversation.conversation_id)
         if answer and shell is not None:
             shell.user_ns["_copilot"] = answer

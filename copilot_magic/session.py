@@ -216,7 +216,7 @@ class Session:
             self._keep_whole(conversation, turn)
         return conversation
 
-    def list(self, search: str = "") -> list[Summary]:
+    def summaries(self, search: str = "") -> list[Summary]:
         """Return what conversations there are, the last used first.
 
         Args:

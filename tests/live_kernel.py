@@ -1,0 +1,149 @@
+"""A real kernel for tests, driven as a front end drives it."""
+
+from __future__ import annotations
+
+import os
+import queue
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
+__all__ = ["LiveKernel", "Run"]
+
+TIMEOUT = 120.0
+
+
+@dataclass
+class Run:
+    """Hold what one execution sent.
+
+    Attributes:
+        messages: The iopub messages, in their order.
+        reply: The content of the execute reply.
+        outputs: The final MIME bundles by output, an updated one in its first place.
+    """
+
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    reply: dict[str, Any] = field(default_factory=dict)
+
+    def contents(self, *kinds: str) -> list[dict[str, Any]]:
+        """Return the contents of the messages of these types."""
+        return [m["content"] for m in self.messages if m["msg_type"] in kinds]
+
+    @property
+    def outputs(self) -> list[dict[str, Any]]:
+        """Return the final MIME bundles by output, an updated one in its first place."""
+        shown: dict[str, dict[str, Any]] = {}
+        for content in self.contents("display_data", "update_display_data", "execute_result"):
+            display_id = content.get("transient", {}).get("display_id") or uuid.uuid4().hex
+            shown[display_id] = content["data"]
+        return list(shown.values())
+
+    @property
+    def html(self) -> str:
+        """Return all HTML that is shown in the end."""
+        return "\n".join(output.get("text/html", "") for output in self.outputs)
+
+    @property
+    def text(self) -> str:
+        """Return all plain text that is shown in the end, streams first."""
+        streams = "".join(content["text"] for content in self.contents("stream"))
+        return streams + "\n".join(output.get("text/plain", "") for output in self.outputs)
+
+    @property
+    def error(self) -> str:
+        """Return what the cell's error says, all lines of it."""
+        return "\n".join("\n".join(c["traceback"]) for c in self.contents("error"))
+
+
+class LiveKernel:
+    """Run cells in an ipykernel process of their own.
+
+    Args:
+        env: Environment variables beside those of this process.
+    """
+
+    def __init__(self, **env: str) -> None:
+        self.manager = KernelManager(kernel_name="python3")
+        self.manager.start_kernel(env={**os.environ, **env})
+        self.client: BlockingKernelClient = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=TIMEOUT)
+
+    @property
+    def pid(self) -> int:
+        """Return the kernel's process id."""
+        pid = self.manager.provisioner.pid
+        assert pid is not None
+        return int(pid)
+
+    def run(
+        self,
+        code: str,
+        *,
+        cell_id: str | None = None,
+        on_message: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Run:
+        """Execute `code` and return all that it sent.
+
+        Args:
+            cell_id: As a front end tells it in the request's metadata.
+            on_message: Called with each iopub message of this execution as it arrives.
+        """
+        session = self.client.session
+        content = {"code": code, "silent": False, "store_history": True, "stop_on_error": True}
+        metadata = {"cellId": cell_id} if cell_id else {}
+        message = session.msg("execute_request", content, metadata=metadata)
+        self.client.shell_channel.send(message)
+        msg_id = message["header"]["msg_id"]
+        run = Run()
+        while True:
+            received = self.client.get_iopub_msg(timeout=TIMEOUT)
+            if received["parent_header"].get("msg_id") != msg_id:
+                continue
+            run.messages.append(received)
+            if on_message is not None:
+                on_message(received)
+            if received["content"].get("execution_state") == "idle":
+                break
+        while True:
+            reply = self.client.get_shell_msg(timeout=TIMEOUT)
+            if reply["parent_header"].get("msg_id") == msg_id:
+                run.reply = reply["content"]
+                return run
+
+    def copilot(self, prompt: str, options: str = "", **more: Any) -> Run:
+        """Run a ``%%copilot`` cell."""
+        return self.run(f"%%copilot {options}\n{prompt}", **more)
+
+    def value(self, expression: str) -> str:
+        """Return the ``repr`` of an expression in the kernel."""
+        reply = self.client.execute_interactive(
+            "", silent=True, user_expressions={"value": expression}, timeout=TIMEOUT
+        )
+        value = reply["content"]["user_expressions"]["value"]
+        assert value["status"] == "ok", value
+        return str(value["data"]["text/plain"])
+
+    def late(self, seconds: float = 0.5) -> list[dict[str, Any]]:
+        """Return iopub messages that come after all is done."""
+        messages = []
+        while True:
+            try:
+                messages.append(self.client.get_iopub_msg(timeout=seconds))
+            except queue.Empty:
+                return messages
+
+    def interrupt(self) -> None:
+        """Interrupt the running cell, as the stop button does."""
+        self.manager.interrupt_kernel()
+
+    def close(self) -> None:
+        """End the kernel."""
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+        self.manager.cleanup_resources()
