@@ -30,8 +30,6 @@ Events = Generator[Delta | Waiting, None, None]
 
 # Characters of history sent at the most: some 25,000 tokens, fit for all but small models.
 HISTORY_BUDGET = 100_000
-# Seconds between two writes of a growing answer: what a killed kernel can lose.
-GROW_INTERVAL = 0.5
 
 
 class Session:
@@ -183,8 +181,8 @@ class Session:
         conversation = conversation or self.conversation
         if self._find(name) not in (None, conversation):
             raise UsageError(f"there is a conversation {name!r}", "Choose another name")
-        old, conversation.name = conversation.name, name
-        self._keep(lambda store: store.rename(old, name))
+        conversation.name = name
+        self._keep(lambda store: store.rename(conversation.conversation_id, name))
 
     def forget(self, name: str) -> None:
         """Delete a conversation for ever, in memory and in the store.
@@ -211,9 +209,7 @@ class Session:
             )
         conversation.name = self._free_name(conversation.name)
         self._conversation = self._add(conversation)
-        self._keep(lambda store: store.save_conversation(conversation))
-        for turn in conversation.turns:
-            self._keep_whole(conversation, turn)
+        self._keep(lambda store: store.save_conversation(conversation, self._notebook))
         return conversation
 
     def summaries(self, search: str = "") -> list[Summary]:
@@ -313,7 +309,7 @@ class Session:
         key = self._request_key(conversation, turn, before)
         events = self._replayed(turn, key, replay)
         replaced = conversation.begin(turn, at)
-        self._keep(lambda store: store.begin_turn(conversation, turn, replaced))
+        self._keep(lambda store: store.begin_turn(conversation, turn, replaced, self._notebook))
         yield from self._receive(conversation, turn, prompt, before, events, replaced)
         if not turn.replayed:
             self._keep_answer(key, turn)
@@ -420,17 +416,15 @@ class Session:
         """Receive into `turn`, close it as complete, interrupted or failed, and store it."""
         self.turn = turn
         begun, spent = time.monotonic(), turn.elapsed
-        pieces = _Pieces(turn, begun)
         turn.status, turn.error, turn.finish_reason = "streaming", "", None
         try:
-            with closing(
-                events or self._asked(conversation, turn, prompt, before, pieces)
-            ) as asked:
+            with closing(events or self._asked(conversation, turn, prompt, before)) as asked:
                 for event in asked:
                     if isinstance(event, Delta):
-                        pieces.add(event)
-                        if pieces.due():
-                            self._keep(lambda store: store.grow_turn(turn))
+                        if turn.first_token is None and (event.content or event.reasoning):
+                            turn.first_token = time.monotonic() - begun
+                        _take_in(turn, event)
+                        self._keep(lambda store: store.grow_turn(turn))
                     yield event
             turn.status = "complete"
         except PromptError as error:
@@ -440,7 +434,6 @@ class Session:
             turn.status = "interrupted"
             raise
         finally:
-            pieces.flush()
             turn.elapsed = spent + time.monotonic() - begun
             conversation.end(turn, replaced)
             self._keep(lambda store: store.end_turn(turn, conversation))
@@ -453,17 +446,17 @@ class Session:
         turn: Turn,
         prompt: str,
         before: int,
-        pieces: _Pieces,
     ) -> Events:
         """Ask each provider until one begins to answer."""
         providers = self._providers(turn.options)
+        had = _received(turn)
         for number, provider in enumerate(providers, 1):
             try:
-                yield from self._answer_of(provider, conversation, turn, prompt, before, pieces)
+                yield from self._answer_of(provider, conversation, turn, prompt, before)
             except ConnectError:
                 raise  # the server is not there, whichever provider is behind it
             except PromptError as error:
-                if number == len(providers) or pieces.begun:
+                if number == len(providers) or _received(turn) != had:
                     raise
                 turn.notes.append(f"{provider or 'the default provider'} failed: {error.message}")
                 yield Waiting(0.0, f"{error.message}; trying {providers[number]}")
@@ -477,12 +470,12 @@ class Session:
         turn: Turn,
         prompt: str,
         before: int,
-        pieces: _Pieces,
     ) -> Events:
         """Ask one provider, once more with half the history where that was too long."""
         server, model = self._settings.base_url, _model(turn.options, self._settings)
         turn.server, turn.asked_provider = server, provider
         turn.model, turn.provider = model, provider
+        had = _received(turn)
         for attempt in (1, 2):
             body, turn.thread, omitted, size = self._body(
                 conversation, prompt, before, turn.options, provider
@@ -491,7 +484,7 @@ class Session:
                 with closing(self.client.stream(body)) as events:
                     yield from events
             except ContextLengthError:
-                if attempt == 2 or pieces.begun or before == 0:
+                if attempt == 2 or _received(turn) != had or before == 0:
                     raise
                 self._budgets[server, model] = size // 2
                 yield Waiting(0.0, "the history is too long for the model; sending half of it")
@@ -549,55 +542,21 @@ class Session:
             except StoreError as error:
                 self._notes.append(f"the answer is not kept for replay: {error}")
 
-    def _keep_whole(self, conversation: Conversation, turn: Turn) -> None:
-        self._keep(lambda store: store.begin_turn(conversation, turn, None))
-        self._keep(lambda store: store.end_turn(turn, conversation))
+
+def _take_in(turn: Turn, delta: Delta) -> None:
+    turn.answer += delta.content
+    turn.reasoning += delta.reasoning
+    turn.finish_reason = delta.finish_reason or turn.finish_reason
+    turn.model = delta.model or turn.model
+    turn.provider = delta.provider or turn.provider
+    if delta.usage is not None:
+        turn.usage = dict(delta.usage)
+    if delta.conversation is not None:
+        turn.conversation = dict(delta.conversation)
 
 
-class _Pieces:
-    """Gather deltas into a turn without copying the whole answer at each."""
-
-    def __init__(self, turn: Turn, begun: float) -> None:
-        self.begun = False
-        self._turn = turn
-        self._start = begun
-        self._content: list[str] = []
-        self._reasoning: list[str] = []
-        self._flushed = begun
-
-    def add(self, delta: Delta) -> None:
-        """Take one delta."""
-        turn = self._turn
-        if delta.content or delta.reasoning:
-            if not self.begun:
-                self.begun = True
-                if turn.first_token is None:
-                    turn.first_token = time.monotonic() - self._start
-            self._content.append(delta.content)
-            self._reasoning.append(delta.reasoning)
-        turn.finish_reason = delta.finish_reason or turn.finish_reason
-        turn.model = delta.model or turn.model
-        turn.provider = delta.provider or turn.provider
-        if delta.usage is not None:
-            turn.usage = dict(delta.usage)
-        if delta.conversation is not None:
-            turn.conversation = dict(delta.conversation)
-
-    def due(self) -> bool:
-        """Flush where that was last done a while ago, and say whether."""
-        now = time.monotonic()
-        if now - self._flushed < GROW_INTERVAL:
-            return False
-        self._flushed = now
-        self.flush()
-        return True
-
-    def flush(self) -> None:
-        """Put what was gathered into the turn."""
-        self._turn.answer += "".join(self._content)
-        self._turn.reasoning += "".join(self._reasoning)
-        self._content.clear()
-        self._reasoning.clear()
+def _received(turn: Turn) -> int:
+    return len(turn.answer) + len(turn.reasoning)
 
 
 def _told_again(stored: Turn) -> Events:
