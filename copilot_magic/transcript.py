@@ -1,0 +1,283 @@
+"""A conversation as Markdown, as a runnable notebook and as JSON; the key of a request."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from .conversation import Conversation, Turn
+from .errors import UsageError, one_line
+
+__all__ = [
+    "TURN_FIELDS",
+    "from_json",
+    "request_key",
+    "to_json",
+    "to_markdown",
+    "to_notebook",
+    "turn_to_dict",
+    "well_formed",
+]
+
+FORMAT = "copilot_magic.conversation"
+VERSION = 1
+
+#: What of a turn outlives its kernel: all but the server's own objects, which may hold credentials.
+TURN_FIELDS = tuple(f.name for f in fields(Turn) if f.name not in ("conversation", "thread"))
+
+#: What of a request body says who asks and how the answer travels, not what is asked.
+_DELIVERY = frozenset({"conversation", "conversation_id", "stream", "stream_options"})
+
+#: Lines of a cell that IPython rewrites before a magic sees them: prompts of doctests and of
+#: IPython itself lose their prompt, lines of blanks alone lose the blanks.
+_REWRITTEN = re.compile(r"\s*(>>>|\.\.\.|In\s*\[|\[(nav|ins)\])|\s+$")
+
+
+def request_key(body: Mapping[str, Any]) -> str:
+    """Return the SHA-256, in hexadecimal, of what `body` asks: messages, model and options.
+
+    Equal requests have equal keys in any process and in any order of their parts; which
+    conversation they belong to and whether the answer is streamed does not count.
+    """
+    asked = {name: value for name, value in body.items() if name not in _DELIVERY}
+    canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def well_formed(text: str) -> str:
+    """Return `text` in a form that UTF-8 can hold.
+
+    A server that escapes a character in two halves, in two chunks, leaves them apart in the
+    text: they are joined, and a half without its other becomes U+FFFD.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def turn_to_dict(turn: Turn) -> dict[str, Any]:
+    """Return the fields of `turn` that are kept, its server without user name and password."""
+    kept = {name: getattr(turn, name) for name in TURN_FIELDS}
+    kept["server"] = _without_credentials(turn.server)
+    return kept
+
+
+def to_json(conversation: Conversation) -> str:
+    """Return `conversation` as JSON that `from_json` reads back."""
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": conversation.name,
+        "conversation_id": conversation.conversation_id,
+        "system": conversation.system,
+        "turns": [turn_to_dict(turn) for turn in conversation.turns],
+    }
+    return well_formed(json.dumps(document, ensure_ascii=False, indent=1)) + "\n"
+
+
+def from_json(text: str) -> Conversation:
+    """Return the conversation that `to_json` wrote as `text`.
+
+    Raises:
+        UsageError: The text is something else, or was changed into it.
+    """
+    try:
+        document = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(f"it is not JSON ({error})") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise _unreadable(f'it has no "format": "{FORMAT}"')
+    if document.get("version") != VERSION:
+        raise UsageError(
+            f"The conversation is in version {document.get('version')!r} of the format, "
+            f"and only version {VERSION} is known here",
+            "Update with `pip install -U copilot-magic`",
+        )
+    turns = document.get("turns")
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+        raise _unreadable('"turns" is not a list of objects')
+    conversation = Conversation(
+        name=_checked(document, "name", str),
+        conversation_id=_checked_id(document, "conversation_id"),
+        system=_checked(document, "system", str),
+        turns=[_turn_from_dict(turn) for turn in turns],
+    )
+    if not conversation.name.strip():
+        raise _unreadable('"name" is empty')
+    if len({turn.id for turn in conversation.turns}) < len(turns):
+        raise _unreadable("two of its turns have the same id")
+    return conversation
+
+
+def to_markdown(conversation: Conversation) -> str:
+    """Return `conversation` as a Markdown document: prompts as quoted text, answers as they are."""
+    parts = [f"# {_escaped(conversation.name)}"]
+    if conversation.system:
+        parts += ["*System message*", _fenced(conversation.system, "text")]
+    for turn in conversation.turns:
+        parts += ["---", _fenced(turn.prompt, "text")]
+        if turn.answer:
+            parts.append(turn.answer if _ends_closed(turn.answer) else _fenced(turn.answer))
+        origin = ", ".join(_escaped(name) for name in (turn.model, turn.provider) if name)
+        remarks = [remark for remark in (origin, _escaped(_mark(turn))) if remark]
+        if remarks:
+            parts.append(f"*{'; '.join(remarks)}*")
+    return well_formed("\n\n".join(parts)) + "\n"
+
+
+def to_notebook(conversation: Conversation) -> dict[str, Any]:
+    """Return `conversation` as a notebook (nbformat 4.5) that asks it all again when it is run.
+
+    Each answer is the output of its prompt's cell.
+    """
+    from .markdown import bundle
+
+    cells = [
+        _cell("title", "markdown", f"# {_escaped(conversation.name)}"),
+        _cell("load", "code", "%load_ext copilot_magic", execution_count=None, outputs=[]),
+    ]
+    if conversation.system:
+        setting = f"%config CopilotMagics.system = {_magic_literal(conversation.system)}"
+        cells.append(_cell("system", "code", setting, execution_count=None, outputs=[]))
+    for turn in conversation.turns:
+        outputs: list[dict[str, Any]] = []
+        if turn.answer:
+            data = dict(bundle(well_formed(turn.answer)))
+            outputs.append({"output_type": "display_data", "data": data, "metadata": {}})
+        if _mark(turn):
+            text = well_formed(_mark(turn)) + "\n"
+            outputs.append({"output_type": "stream", "name": "stderr", "text": text})
+        source = _cell_asking(turn.prompt)
+        cells.append(_cell(turn.id, "code", source, execution_count=None, outputs=outputs))
+    return {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+            "language_info": {"name": "python"},
+        },
+        "cells": cells,
+    }
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _unreadable(reason: str) -> UsageError:
+    return UsageError(
+        f"This is not an exported conversation: {reason}",
+        "Import a file that `%copilot export NAME.json` wrote",
+    )
+
+
+_Types = type | tuple[type, ...]
+
+_TURN_TYPES: dict[str, _Types] = {
+    **dict.fromkeys(("prompt", "answer", "reasoning", "status", "error"), str),
+    **dict.fromkeys(("model", "provider", "server", "asked_provider"), str),
+    **dict.fromkeys(("finish_reason", "cell_id"), (str, type(None))),
+    **dict.fromkeys(("started", "elapsed"), (int, float)),
+    "first_token": (int, float, type(None)),
+    "usage": (dict, type(None)),
+    **dict.fromkeys(("stale", "replayed"), bool),
+    "notes": list,
+    "options": dict,
+}
+
+
+def _checked(document: Mapping[str, Any], name: str, types: _Types) -> Any:
+    value = document.get(name)
+    if not isinstance(value, types) or (isinstance(value, bool) and types is not bool):
+        raise _unreadable(f'"{name}" is missing or not what it should be')
+    return value
+
+
+def _checked_id(document: Mapping[str, Any], name: str) -> str:
+    value = _checked(document, name, str)
+    try:
+        canonical = str(uuid.UUID(value))
+    except ValueError:
+        canonical = ""
+    if value != canonical:
+        raise _unreadable(f'"{name}" is not a UUID')
+    return canonical
+
+
+def _turn_from_dict(document: Mapping[str, Any]) -> Turn:
+    values = {name: _checked(document, name, types) for name, types in _TURN_TYPES.items()}
+    if values["status"] not in ("streaming", "complete", "interrupted", "failed"):
+        raise _unreadable('"status" is none that a turn can have')
+    if not all(isinstance(note, str) for note in values["notes"]):
+        raise _unreadable('"notes" is not a list of texts')
+    for name in ("started", "elapsed", "first_token"):
+        # A number of any size is JSON; what a clock can show fits in far less.
+        if values[name] is not None and not abs(values[name]) < 1e15:
+            raise _unreadable(f'"{name}" is no time')
+    turn = Turn(id=_checked_id(document, "id"), **values)
+    if turn.status == "streaming":
+        turn.status = "interrupted"
+    return turn
+
+
+def _without_credentials(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=host, query="", fragment="").geturl()
+
+
+def _mark(turn: Turn) -> str:
+    """Return what the reader has to know about the end of the answer, in a few words."""
+    if turn.status == "failed":
+        return f"failed: {one_line(turn.error)}" if turn.error else "failed"
+    return "" if turn.status == "complete" else "interrupted"
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\`*_\[\]<>&#|~$!])", r"\\\1", one_line(text))
+
+
+def _fenced(text: str, language: str = "markdown") -> str:
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _ends_closed(text: str) -> bool:
+    """Say whether what follows `text` in a Markdown document is not swallowed by its end.
+
+    An answer that was cut off may leave a code block or an HTML comment open.
+    """
+    from markdown_it import MarkdownIt
+
+    tokens = MarkdownIt("commonmark").parse(f"{text}\n\n---")
+    return bool(tokens) and tokens[-1].type == "hr"
+
+
+def _cell(name: str, kind: str, source: str, **rest: Any) -> dict[str, Any]:
+    return {"id": name, "cell_type": kind, "metadata": {}, "source": well_formed(source), **rest}
+
+
+def _cell_asking(prompt: str) -> str:
+    """Return the source of a cell that sends exactly `prompt`."""
+    rewritten = any(_REWRITTEN.match(line) for line in prompt.splitlines())
+    if prompt.strip() == prompt and "\r" not in prompt and not rewritten:
+        return f"%%copilot\n{prompt}"
+    literals = "\n".join(f"    {line!r}" for line in prompt.splitlines(keepends=True) or [""])
+    return f'get_ipython().run_cell_magic("copilot", "", (\n{literals}\n))'
+
+
+def _magic_literal(text: str) -> str:
+    """Return `text` as a Python literal without what IPython expands in a magic's line."""
+    return re.sub(r"[{}$]", lambda match: f"\\x{ord(match[0]):02x}", repr(text))
