@@ -12,8 +12,10 @@ from .errors import (
     AuthenticationError,
     BadRequestError,
     ContextLengthError,
+    ErrorEventError,
     MalformedAnswerError,
     NotFoundError,
+    PromptError,
     RateLimitError,
     ServerError,
     StatusError,
@@ -24,12 +26,14 @@ __all__ = [
     "ChunkReader",
     "Delta",
     "Waiting",
+    "again",
     "as_strict",
     "failure_message",
     "html_title",
-    "is_context_length",
+    "is_spent",
     "needs_model",
     "refuses_fields",
+    "reported_error",
     "request_body",
     "retry_after",
     "status_error",
@@ -365,11 +369,7 @@ def _error_message(value: Any, depth: int = 0) -> str:
         return "no reason given"
 
 
-def is_context_length(message: str) -> bool:
-    """Say whether `message` is one of the usual ways to say that the prompt is too long."""
-    return bool(_CONTEXT_LENGTH.search(message))
-
-
+# The usual ways to say that a prompt is too long: OpenAI, llama.cpp, vLLM, Anthropic, Google, Groq.
 _CONTEXT_LENGTH = re.compile(
     r"""
       context_length_exceeded | string_above_max_length
@@ -384,6 +384,11 @@ _CONTEXT_LENGTH = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+
+
+def is_spent(message: str) -> bool:
+    """Say whether a rate limit is one that waiting does not lift: nothing is left to spend."""
+    return bool(re.search(r"quota|billing|credit", message, re.IGNORECASE))
 
 
 def refuses_fields(status: int, message: str) -> bool:
@@ -441,6 +446,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, (until - now).total_seconds())
 
 
+_SHORTER = "Ask in a new conversation, `%%copilot --new`, or ask less at once"
+
+
 def status_error(
     status: int,
     message: str,
@@ -467,25 +475,19 @@ def status_error(
     except ValueError:
         name = str(status)
     said = f"The server answered {name}: {one_line(message)}".removesuffix(": ")
-    kind, hint = _kind_and_hint(status, message, base_url, provider, with_key)
+    kind, hint = _kind_and_hint(status, message, base_url, provider, with_key, wait)
     return kind(said.rstrip("."), hint, status=status, retry_after=wait)
 
 
 def _kind_and_hint(
-    status: int, message: str, base_url: str, provider: str, with_key: bool
+    status: int, message: str, base_url: str, provider: str, with_key: bool, wait: float | None
 ) -> tuple[type[StatusError], str]:
     lower = message.lower()
-    if status == 413 or (status < 500 and status != 429 and is_context_length(message)):
-        return (
-            ContextLengthError,
-            "Ask in a new conversation: `%%copilot --new`, or ask less at once",
-        )
+    if status == 413 or (status < 500 and status != 429 and _CONTEXT_LENGTH.search(message)):
+        return ContextLengthError, _SHORTER
     if status in (401, 403):
-        if "missingauth" in lower or "novalidhar" in lower:
-            return AuthenticationError, (
-                f"Log in to {provider or 'the provider'} in the browser that the server uses, "
-                "or choose another one: `%copilot providers`"
-            )
+        if hint := _gpt4free_hint(message, provider):
+            return AuthenticationError, hint
         if with_key:
             return AuthenticationError, "Check the API key in the environment's COPILOT_API_KEY"
         return AuthenticationError, "Put the server's API key into the environment: COPILOT_API_KEY"
@@ -501,16 +503,52 @@ def _kind_and_hint(
             )
         return NotFoundError, "Check the address step by step: `%copilot doctor`"
     if status == 429:
-        if "quota" in lower or "billing" in lower:
+        if is_spent(message):
             return RateLimitError, "The account behind the API key has nothing left to spend"
-        return RateLimitError, "Wait a little and ask again: `%copilot retry`"
-    if "request execution failed" in lower:
-        return ServerError, (
-            "gpt4free tells the reason only in its own log, in the terminal where it runs; "
-            "another provider may do: `%copilot providers`"
-        )
+        pause = f"{wait:.0f} seconds" if wait else "a little"
+        return RateLimitError, f"Wait {pause}, then ask again: `%copilot retry`"
     if status == 408 or status >= 500:
-        return ServerError, "Look into the server's log, or ask again: `%copilot retry`"
+        return ServerError, (
+            _gpt4free_hint(message, provider)
+            or "Look into the server's log, or ask again: `%copilot retry`"
+        )
     if 300 <= status < 400:
         return StatusError, "Check the address step by step: `%copilot doctor`"
     return BadRequestError, "Check the model and the options: `%copilot status`"
+
+
+def _gpt4free_hint(message: str, provider: str) -> str:
+    """Return what to do about one of gpt4free's own messages, or an empty string."""
+    lower = message.lower()
+    if "request execution failed" in lower:
+        return (
+            "gpt4free tells the reason only in its own log, in the terminal where it runs; "
+            "another provider may do: `%copilot providers`"
+        )
+    if "missingauth" in lower or "novalidhar" in lower:
+        return (
+            f"Log in to {provider or 'the provider'} in the browser that the server uses, "
+            "or choose another one: `%copilot providers`"
+        )
+    return ""
+
+
+def reported_error(message: str, *, provider: str = "", begun: bool = False) -> PromptError:
+    """Return the typed error for a failure that the server reported inside the stream.
+
+    Args:
+        message: What it said.
+        provider: The provider that was asked for.
+        begun: Part of the answer had arrived.
+    """
+    said = f"The server reported: {one_line(message)}".rstrip(".")
+    if _CONTEXT_LENGTH.search(message):
+        return ContextLengthError(said, _SHORTER)
+    return ErrorEventError(said, _gpt4free_hint(message, provider) or again(begun))
+
+
+def again(begun: bool) -> str:
+    """Return the next step after an answer that broke off, or never began."""
+    if begun:
+        return "What arrived is kept; `%copilot continue` asks for the rest"
+    return "Ask again: `%copilot retry`"
