@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextvars
 import os
+import re
 import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["NotebookView", "PlainView", "TerminalView", "View", "footer", "open_view", "show"]
+__all__ = ["Footer", "NotebookView", "PlainView", "TerminalView", "View", "open_view", "show"]
 
 # Seconds between two paints: received text is visible within 0.1 s, small changes sooner.
 MIN_INTERVAL = 0.05
@@ -46,6 +47,13 @@ MIN_MERGED = 5
 SHORT_ANSWER = 4_000
 # Seconds without a word after which the waiting is shown.
 PATIENCE = 0.4
+
+# Select Graphic Rendition and Erase in Line of ECMA-48.
+BOLD, DIM, CODE, RESET = "\x1b[1m", "\x1b[2m", "\x1b[36m", "\x1b[0m"
+ERASE_LINE = "\r\x1b[2K"
+# What a line may begin with while it is not clear whether it is a heading or a fence.
+LINE_START = re.compile(r" {0,3}(#{1,6}|`{1,2}|~{1,2})?")
+HEADING = re.compile(r" {0,3}#{1,6}\s")
 
 STYLE = (
     ".copilot-status,.copilot-footer{color:var(--jp-ui-font-color2,#777);font-size:.85em}"
@@ -81,11 +89,21 @@ def open_view(shell: InteractiveShell | None, *, raw: bool = False, settings: Se
         settings: Those of the prompt: whom the user waits for, and whether pictures are loaded.
     """
     name = settings.provider or settings.model or "the server"
-    if shell is not None and hasattr(shell, "kernel") and not raw:
-        return NotebookView(shell.display_pub.publish, name, remote_images=settings.remote_images)
-    if not raw and sys.stdout.isatty():
-        return TerminalView(name)
-    return PlainView(MIN_INTERVAL if hasattr(shell, "kernel") else 0.0)
+    in_kernel = hasattr(shell, "kernel")
+    if raw:
+        return PlainView(MIN_INTERVAL if in_kernel else 0.0)
+    if shell is not None and in_kernel:
+        from IPython.core.displaypub import CapturingDisplayPublisher
+
+        publisher = shell.display_pub
+        return NotebookView(
+            publisher.publish,
+            name,
+            remote_images=settings.remote_images,
+            # What is captured would keep every paint.
+            live=not isinstance(publisher, CapturingDisplayPublisher),
+        )
+    return TerminalView(name) if sys.stdout.isatty() else PlainView()
 
 
 def show(events: Generator[Delta | Waiting, None, None], view: View) -> None:
@@ -97,45 +115,45 @@ def show(events: Generator[Delta | Waiting, None, None], view: View) -> None:
 
 
 @dataclass(frozen=True)
-class _Footer:
-    """What stands below an answer: facts, and marks that deserve a glance."""
+class Footer:
+    """Hold what stands below an answer: facts, and marks that deserve a glance."""
 
     facts: list[str]
     marks: list[str]
+
+    @classmethod
+    def of(cls, turn: Turn, conversation: Conversation) -> Footer:
+        """Return the footer of `turn`; it is empty where a turn failed without a word."""
+        if turn.status == "failed" and not turn.answer:
+            return cls([], [])
+        facts = [turn.model, turn.provider, f"{turn.elapsed:.1f} s" if turn.elapsed else ""]
+        tokens = (turn.usage or {}).get("completion_tokens")
+        writing = turn.elapsed - (turn.first_token or 0.0)
+        if isinstance(tokens, int) and tokens > 1 and writing > 0 and not turn.replayed:
+            facts.append(f"{tokens / writing:.0f} tokens/s")
+        facts.append(conversation.name)
+        marks = []
+        if turn.status == "interrupted":
+            marks.append("interrupted" if turn.answer else "interrupted before the first word")
+        elif turn.status == "failed":
+            marks.append("cut off by an error – %copilot continue")
+        elif turn.finish_reason == "length":
+            marks.append("cut off: length limit – %copilot continue")
+        if turn.replayed:
+            marks.append("replayed")
+        if turn.stale:
+            marks.append("rests on an older answer")
+        return cls([fact for fact in facts if fact], [*marks, *turn.notes])
 
     def __str__(self) -> str:
         return " · ".join([*self.facts, *self.marks])
 
     @property
     def html(self) -> str:
+        """Return it as HTML, or nothing where there is nothing to say."""
         parts = [markdown.escape(fact) for fact in self.facts]
         parts += [f'<span class="copilot-mark">{markdown.escape(m)}</span>' for m in self.marks]
         return f'<div class="copilot-footer">{" · ".join(parts)}</div>' if parts else ""
-
-
-def footer(turn: Turn, conversation: Conversation) -> _Footer:
-    """Return what the footer says of `turn`."""
-    facts = [name for name in (turn.model, turn.provider) if name]
-    if turn.elapsed:
-        facts.append(f"{turn.elapsed:.1f} s")
-    tokens = (turn.usage or {}).get("completion_tokens")
-    writing = turn.elapsed - (turn.first_token or 0.0)
-    if isinstance(tokens, int) and tokens > 1 and writing > 0 and not turn.replayed:
-        facts.append(f"{tokens / writing:.0f} tokens/s")
-    if conversation.name:
-        facts.append(conversation.name)
-    marks = []
-    if turn.status == "interrupted":
-        marks.append("interrupted" if turn.answer else "interrupted before the first word")
-    elif turn.status == "failed" and turn.answer:
-        marks.append("cut off by an error: %copilot continue")
-    elif turn.finish_reason == "length":
-        marks.append("cut off: length limit - %copilot continue")
-    if turn.replayed:
-        marks.append("replayed")
-    if turn.stale:
-        marks.append("rests on an older answer")
-    return _Footer(facts, [*marks, *turn.notes])
 
 
 @dataclass
@@ -144,41 +162,45 @@ class _Part:
 
     number: int
     html: str
-    source: str
     merged: int = 0
 
 
 class _Outputs:
-    """Keep the outputs of one answer: the header, one per settled part, the unfinished tail.
+    """Keep the outputs of one answer: a header, one per settled part, the unfinished tail.
 
     A settled part stays in the output in which it was written. Where the outputs are used up, the
     last ones that were merged least become one; so a part is sent again seldom, and the messages
     stay small. The others still show what has been merged until their turn comes, hence the
     merged output brings a style that hides it in the very paint that shows it in its new place.
+
+    The header has the style of all, and in the end the source of all: an exporter that takes no
+    HTML finds the answer there, once.
+
+    Args:
+        publish: The shell's ``display_pub.publish``.
     """
 
     def __init__(self, publish: Callable[..., None]) -> None:
         self._publish = publish
         self._name = f"copilot-{uuid.uuid4().hex[:8]}"
-        self._shown: list[Mapping[str, str]] = []
+        self._style = f"<style>{markdown.STYLE}{STYLE}</style>"
+        self._shown: list[tuple[str, str]] = []
         self._parts: list[_Part] = []
-        self._limit = MAX_OUTPUTS
-        self._header = f"<style>{markdown.STYLE}{STYLE}</style>"
         self._number = 0
+        self._limit = MAX_OUTPUTS
 
     def open_all(self) -> None:
-        """Open all outputs now that will ever be there."""
+        """Open all outputs that will ever be there."""
         self._limit = max(DETACHED_OUTPUTS, len(self._shown) + MIN_MERGED)
-        for position in range(len(self._shown), self._limit):
-            self._show(position, _bundle(""))
+        self._show(self._limit - 1, "")
 
     def header(self, html: str) -> None:
-        """Show `html` above the answer, where the style is."""
-        self._show(0, _bundle(self._header + self._root(html) if html else self._header))
+        """Show `html` above the answer."""
+        self._show(0, self._style + markdown.root(html, style=False))
 
-    def settle(self, html: str, source: str) -> None:
+    def settle(self, html: str) -> None:
         """Show a part of the answer that will not change, where the tail was."""
-        self._parts.append(_Part(self._number, html, source))
+        self._parts.append(_Part(self._number, html))
         self._number += 1
         if len(self._parts) > self._limit - 2:
             self._merge()
@@ -189,76 +211,117 @@ class _Outputs:
         """Show the unfinished rest."""
         position = len(self._parts) + 1
         if html:
-            self._show(position, _bundle(self._wrapped(self._number, html)))
+            self._show(position, self._wrapped(self._number, html))
         elif position < len(self._shown):
-            self._show(position, _bundle(""))
+            self._show(position, "")
 
-    def finish(self, reasoning: str, rest: tuple[str, str], footer: str) -> None:
-        """Show the whole answer: one output for a short one, else one more for what is left."""
-        html, source = rest
-        whole = "".join(part.source for part in self._parts) + source
-        if len(whole) <= SHORT_ANSWER:
-            hidden = f"<style>.{self._name}{{display:none}}</style>" if self._shown[1:] else ""
-            body = reasoning + "".join(part.html for part in self._parts) + html + footer
-            first = self._header + hidden + self._root(body) if body else ""
-            self._show(0, _bundle(first, whole))
-            self._blank(1)
+    def finish(self, above: str, rest: str, below: str, source: str) -> None:
+        """Show the whole answer: a short one in one output, of a long one what is left.
+
+        Args:
+            above: HTML for the header.
+            rest: HTML of what was not settled yet.
+            below: HTML for the end.
+            source: The Markdown of the whole answer.
+        """
+        if len(source) > SHORT_ANSWER:
+            position = len(self._parts) + 1
+            self._show(0, self._style + markdown.root(above, style=False), source)
+            self._show(position, self._wrapped(self._number, rest + below))
+            self._blank(position + 1)
             return
-        position = len(self._parts) + 1
-        self.header(reasoning)
-        self._show(position, _bundle(self._wrapped(self._number, html + footer), source))
-        self._blank(position + 1)
+        html = above + "".join(part.html for part in self._parts) + rest + below
+        hide = f"<style>.{self._name}{{display:none}}</style>" if self._shown[1:] else ""
+        if html or self._shown:
+            whole = self._style + hide + markdown.root(html, style=False) if html else ""
+            self._show(0, whole, source)
+        self._blank(1)
 
     def _merge(self) -> None:
-        start, level = len(self._parts), 0
-        kept = self._limit // 2
-        while len(self._parts) - start < MIN_MERGED:
-            while start > kept and self._parts[start - 1].merged <= level:
+        """Make one of the last parts, those that were merged least."""
+        start, merged = len(self._parts), 0
+        first = self._limit // 2
+        while len(self._parts) - start < MIN_MERGED and start > first:
+            while start > first and self._parts[start - 1].merged <= merged:
                 start -= 1
-            if start == kept:
-                break
-            level += 1
+            merged += 1
         parts = self._parts[start:]
         html = "".join(part.html for part in parts)
-        source = "".join(part.source for part in parts)
-        self._parts[start:] = [_Part(parts[0].number, html, source, level + 1)]
+        self._parts[start:] = [_Part(parts[0].number, html, merged)]
         hidden = ",".join(f".{self._name}-{part.number}" for part in parts[1:])
         self._show_part(start, f"<style>{hidden}{{display:none}}</style>")
+        # The output after it is the tail's.
         self._blank(start + 3)
 
     def _show_part(self, index: int, style: str = "") -> None:
         part = self._parts[index]
-        self._show(index + 1, _bundle(style + self._wrapped(part.number, part.html), part.source))
+        self._show(index + 1, style + self._wrapped(part.number, part.html))
 
     def _blank(self, start: int) -> None:
         for position in range(start, len(self._shown)):
-            self._show(position, _bundle(""))
+            self._show(position, "")
 
     def _wrapped(self, number: int, html: str) -> str:
-        return f'<div class="{self._name} {self._name}-{number}">{self._root(html)}</div>'
+        names = f"copilot-part {self._name} {self._name}-{number}"
+        return f'<div class="{names}">{markdown.root(html, style=False)}</div>'
 
-    def _root(self, html: str) -> str:
-        return markdown.root(html, style=False)
-
-    def _show(self, position: int, bundle: Mapping[str, str]) -> None:
+    def _show(self, position: int, html: str, source: str = "") -> None:
+        """Show `html` in the output at `position`, which is opened where it is not there yet."""
         while position > len(self._shown):
-            self._show(len(self._shown), _bundle(self._header if not self._shown else ""))
+            self._show(len(self._shown), "" if self._shown else self._style)
         known = position < len(self._shown)
-        if known and self._shown[position] == bundle:
+        if known and self._shown[position] == (html, source):
             return
-        # Published as it is: IPython's display classes would look at what a text is, and a text
-        # that is a file's name or a URL is not fetched.
+        # Published as it is: IPython's classes for displaying would take a text that is a file's
+        # name or a URL for what to show.
+        bundle = {"text/html": html, "text/plain": source}
+        if source:
+            bundle["text/markdown"] = source
         transient = {"display_id": f"{self._name}-{position}"}
-        self._publish(dict(bundle), transient=transient, update=known)
-        if known:
-            self._shown[position] = bundle
+        self._publish(bundle, transient=transient, update=known)
+        self._shown[position : position + 1] = [(html, source)]
+
+
+class _Wait:
+    """Say what is waited for before the first word of an answer."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._started = time.monotonic()
+        self._retry: tuple[float, str] | None = None
+
+    def take(self, event: Delta | Waiting) -> None:
+        """Take in an announced wait, or that it is over."""
+        if isinstance(event, Waiting):
+            self._retry = (time.monotonic() + event.seconds, event.reason)
         else:
-            self._shown.append(bundle)
+            self._retry = None
+
+    def text(self, thoughts: str = "") -> str:
+        """Return a line with the seconds, or nothing while it is too early for one.
+
+        Args:
+            thoughts: What the model has thought aloud so far.
+        """
+        now = time.monotonic()
+        waited = now - self._started
+        if self._retry is not None and self._retry[0] > now:
+            return next_try(self._retry[1], self._retry[0] - now)
+        if waited < PATIENCE:
+            return ""
+        what = "Thinking" if thoughts else f"Waiting for {self._name}"
+        seconds = f" {waited:.0f} s" if waited >= 1 else ""
+        return f"{what} …{seconds}"
+
+    def until_next(self) -> float:
+        """Return the seconds after which `text` says something else."""
+        waited = time.monotonic() - self._started
+        return PATIENCE - waited if waited < PATIENCE else 1.0 - waited % 1.0
 
 
-def _bundle(html: str, source: str = "") -> dict[str, str]:
-    bundle = {"text/html": html, "text/plain": source}
-    return {**bundle, "text/markdown": source} if source else bundle
+def next_try(reason: str, seconds: float) -> str:
+    """Return the line that announces a wait before the next try."""
+    return f"{reason} – next try in {seconds:.0f} s"
 
 
 class NotebookView:
@@ -271,30 +334,35 @@ class NotebookView:
         publish: The shell's ``display_pub.publish``.
         name: Whom the user waits for.
         remote_images: Load pictures that the answer links to.
+        live: Show the answer while it is being written, not only when it has ended.
     """
 
     def __init__(
-        self, publish: Callable[..., None], name: str, *, remote_images: bool = False
+        self,
+        publish: Callable[..., None],
+        name: str,
+        *,
+        remote_images: bool = False,
+        live: bool = True,
     ) -> None:
-        self._name = name
+        self._live = live
         self._remote_images = remote_images
         self._outputs = _Outputs(publish)
+        self._wait = _Wait(name)
         # A KeyboardInterrupt can leave locks written in Python locked for ever, but not these two.
         self._events: SimpleQueue[Delta | Waiting | threading.Event | None] = SimpleQueue()
         self._ended = threading.Lock()
         self._ended.acquire()
         self._thread: threading.Thread | None = None
         self._last: tuple[Turn, Conversation] | None = None
-        self._started = 0.0
-        self._wait: tuple[float, str] | None = None
+        self._shown = False
         self._stream = markdown.Stream(remote_images=remote_images)
         self._text: list[str] = []
-        self._fed = 0
+        self._rendered = 0
         self._reasoning: list[str] = []
 
     def start(self) -> None:
         """Show that an answer is waited for."""
-        self._started = time.monotonic()
         # The thread publishes for the cell that runs now, also when that has ended.
         run = contextvars.copy_context().run
         self._thread = threading.Thread(
@@ -320,19 +388,24 @@ class NotebookView:
         self._events.put(None)
         self._ended.release()
         self._thread.join()
+        if not self._shown:
+            # A fault in showing an answer does not cost the answer.
+            PlainView().feed(Delta(content=turn.answer))
 
     # The rest runs in the thread.
 
     def _paint_all(self) -> None:
         while self._receive():
-            self._ended.acquire(timeout=self._paint())
+            if self._live:
+                self._ended.acquire(timeout=self._paint())
         if self._last is not None:
             self._paint_last(*self._last)
+            self._shown = True
 
     def _receive(self) -> bool:
         """Wait for something to paint, take in all there is; return whether more will come."""
         try:
-            event = self._events.get(timeout=self._until_next_second())
+            event = self._events.get(timeout=None if self._text else self._wait.until_next())
             while event is not None:
                 self._take(event)
                 event = self._events.get_nowait()
@@ -340,69 +413,58 @@ class NotebookView:
             return True
         return False
 
-    def _until_next_second(self) -> float | None:
-        if self._text:
-            return None
-        waited = time.monotonic() - self._started
-        return PATIENCE - waited if waited < PATIENCE else 1.0 - waited % 1.0
-
     def _take(self, event: Delta | Waiting | threading.Event) -> None:
+        if isinstance(event, threading.Event):
+            self._outputs.open_all()
+            event.set()
+            return
+        self._wait.take(event)
         if isinstance(event, Delta):
             if event.content:
                 self._text.append(event.content)
             if event.reasoning:
                 self._reasoning.append(event.reasoning)
-            self._wait = None
-        elif isinstance(event, Waiting):
-            self._wait = (time.monotonic() + event.seconds, event.reason)
-        else:
-            self._outputs.open_all()
-            event.set()
 
     def _paint(self) -> float:
         """Paint what there is and return for how long to leave it at that."""
         if not self._text:
-            self._outputs.tail(self._status())
+            line = self._wait.text("".join(self._reasoning))
+            self._outputs.tail(
+                line and f'<div class="copilot-status">{markdown.escape(line)}</div>'
+            )
             return MIN_INTERVAL
-        if not self._fed and self._reasoning:
-            self._outputs.header(self._reasoning_html())
-        text = "".join(self._text[self._fed :])
-        self._fed = len(self._text)
-        settled = "".join(self._stream.feed(text))
-        if settled:
-            self._outputs.settle(settled, text)
+        if self._reasoning and not self._rendered:
+            self._outputs.header(self._thoughts())
+        settled = self._render()
         tail = self._stream.tail
+        if settled:
+            self._outputs.settle(settled)
         self._outputs.tail(tail)
         share = min(len(tail) / LARGE_PAINT, 1.0)
         return MIN_INTERVAL + share * (MAX_INTERVAL - MIN_INTERVAL)
 
-    def _status(self) -> str:
-        now = time.monotonic()
-        waited = now - self._started
-        if waited < PATIENCE:
-            return ""
-        what = f"{'Thinking' if self._reasoning else f'Waiting for {self._name}'} …"
-        seconds = f" {waited:.0f} s" if waited >= 1 else ""
-        if self._wait is not None and self._wait[0] > now:
-            what, seconds = _next_try(self._wait[1], self._wait[0] - now), ""
-        return f'<div class="copilot-status">{markdown.escape(what)}{seconds}</div>'
+    def _render(self) -> str:
+        """Return the HTML of what has become settled by the text received since the last time."""
+        text = "".join(self._text[self._rendered :])
+        self._rendered = len(self._text)
+        return "".join(self._stream.feed(text))
 
-    def _reasoning_html(self) -> str:
-        if not self._reasoning:
+    def _thoughts(self) -> str:
+        """Return what the model thought aloud, folded away."""
+        thoughts = "".join(self._reasoning)
+        if not thoughts.strip():
             return ""
-        html = markdown.render("".join(self._reasoning), remote_images=False)
+        html = markdown.render(thoughts, remote_images=self._remote_images)
         return f'<details class="copilot-reasoning"><summary>Reasoning</summary>{html}</details>'
 
     def _paint_last(self, turn: Turn, conversation: Conversation) -> None:
-        shown = "".join(self._text)
-        if turn.answer.startswith(shown):
-            # An interrupt can come between the turn's getting a piece and the view's.
-            self._text.append(turn.answer[len(shown) :])
-        text = "".join(self._text[self._fed :])
-        html = "".join([*self._stream.feed(text), *self._stream.finish()])
-        said = footer(turn, conversation)
-        below = said.html if turn.answer or turn.status != "failed" else ""
-        self._outputs.finish(self._reasoning_html(), (html, text), below)
+        received = "".join(self._text)
+        if turn.answer.startswith(received):
+            # An interrupt can come after the turn has got a piece and before the view has.
+            self._text.append(turn.answer[len(received) :])
+        html = self._render() + "".join(self._stream.finish())
+        below = Footer.of(turn, conversation).html
+        self._outputs.finish(self._thoughts(), html, below, "".join(self._text))
 
 
 class PlainView:
@@ -424,18 +486,19 @@ class PlainView:
     def feed(self, event: Delta | Waiting) -> None:
         """Write the text of `event`."""
         if isinstance(event, Waiting):
-            self._line(_next_try(event.reason, event.seconds))
-        elif event.content:
+            self._write_line(next_try(event.reason, event.seconds))
+        else:
             self._write(markdown.plain(event.content))
 
     def detach(self) -> None:
         """Do nothing: text can be written after the cell has ended."""
 
     def finish(self, turn: Turn, conversation: Conversation) -> None:
-        """End the line, and write the marks where the answer is not simply complete."""
-        self._line(" · ".join(footer(turn, conversation).marks))
+        """End the line, and say where the answer is not simply complete."""
+        self._write_line(" · ".join(Footer.of(turn, conversation).marks))
 
-    def _line(self, text: str) -> None:
+    def _write_line(self, text: str) -> None:
+        """Write `text`, if any, on a line of its own."""
         if not self._at_line_start:
             self._write("\n")
         if text:
@@ -454,7 +517,7 @@ class PlainView:
 
 
 class TerminalView(PlainView):
-    """Write an answer to a terminal, which shows below what line it is waited for.
+    """Write an answer to a terminal: lightly styled, after a line that says what is waited for.
 
     Args:
         name: Whom the user waits for.
@@ -462,25 +525,94 @@ class TerminalView(PlainView):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self._name = name
+        self._wait = _Wait(name)
         self._colours = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._lines = _LineStyles()
+        self._thought = False
+        # Held while the wait is shown; a KeyboardInterrupt cannot leave it half-way.
+        self._waiting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Show that an answer is waited for, in a line that the answer will replace."""
+        self._waiting.acquire()
+        self._thread = threading.Thread(target=self._tick, name="copilot-view", daemon=True)
+        self._thread.start()
 
     def feed(self, event: Delta | Waiting) -> None:
-        """Write the text of `event`, what the model thinks aloud dimmed."""
-        if isinstance(event, Delta) and event.reasoning:
-            self._write(self._dim(markdown.plain(event.reasoning)))
-        super().feed(event)
+        """Write the text of `event`; what the model thinks aloud is dimmed."""
+        if isinstance(event, Waiting):
+            self._wait.take(event)
+            return
+        if event.reasoning:
+            self._end_wait()
+            self._thought = True
+            self._write(self._styled(DIM, markdown.plain(event.reasoning)))
+        if event.content:
+            self._end_wait()
+            if self._thought:
+                self._thought = False
+                self._write("\n\n")
+            text = markdown.plain(event.content)
+            self._write(self._lines.feed(text) if self._colours else text)
 
     def finish(self, turn: Turn, conversation: Conversation) -> None:
         """End the line and write the footer."""
-        said = footer(turn, conversation)
-        self._line("")
-        if turn.answer or turn.status != "failed":
-            self._write(self._dim(markdown.plain(str(said))) + "\n")
+        self._end_wait()
+        self._write(self._lines.finish())
+        self._write_line("")
+        footer = markdown.plain(str(Footer.of(turn, conversation)))
+        if footer:
+            self._write(self._styled(DIM, footer) + "\n")
 
-    def _dim(self, text: str) -> str:
-        return f"\x1b[2m{text}\x1b[0m" if self._colours else text
+    def _tick(self) -> None:
+        while not self._waiting.acquire(timeout=self._wait.until_next()):
+            sys.stdout.write(ERASE_LINE + markdown.plain(self._wait.text()))
+            sys.stdout.flush()
+        sys.stdout.write(ERASE_LINE)
+
+    def _end_wait(self) -> None:
+        if self._thread is not None:
+            if self._waiting.locked():
+                self._waiting.release()
+            self._thread.join()
+            self._thread = None
+
+    def _styled(self, style: str, text: str) -> str:
+        return f"{style}{text}{RESET}" if self._colours else text
 
 
-def _next_try(reason: str, seconds: float) -> str:
-    return f"{reason} – next try in {max(seconds, 0):.0f} s"
+class _LineStyles:
+    """Style Markdown for a terminal, line by line: headings bold, code blocks in a colour."""
+
+    def __init__(self) -> None:
+        self._start = ""
+        self._fence = ""
+        self._in_line = False
+
+    def feed(self, text: str) -> str:
+        """Return `text` styled; the beginning of a line is held back until it is clear."""
+        return "".join(self._line(piece) for piece in re.findall(r"[^\n]*\n|[^\n]+", text))
+
+    def finish(self) -> str:
+        """Return what was held back, and end the style."""
+        rest, self._start = self._start, ""
+        return rest + RESET
+
+    def _line(self, piece: str) -> str:
+        if not self._in_line:
+            self._start += piece
+            if LINE_START.fullmatch(self._start):
+                return ""
+            piece, self._start = self._style() + self._start, ""
+        self._in_line = not piece.endswith("\n")
+        return piece if self._in_line else f"{piece[:-1]}{RESET}\n"
+
+    def _style(self) -> str:
+        mark = self._start.strip()[:3]
+        if mark in ("```", "~~~") and self._fence in ("", mark):
+            self._fence = "" if self._fence else mark
+            return DIM
+        if self._fence:
+            return CODE
+        return BOLD if HEADING.match(self._start) else ""

@@ -1,0 +1,232 @@
+"""Drive a notebook in a browser as a user would, in JupyterLab and in Notebook 7."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Dialog, Locator, Page
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+# What is asked of the page is asked of the application itself: it needs no coordinates or shortcuts.
+RUN = """
+source => {
+    const panel = window.jupyterapp.shell.currentWidget;
+    const notebook = panel.content;
+    const index = notebook.widgets.length;
+    notebook.model.sharedModel.insertCell(index, {cell_type: "code", source, metadata: {trusted: true}});
+    notebook.activeCellIndex = index;
+    notebook.deselectAll();
+    window.ran = window.jupyterapp.commands.execute("notebook:run-cell");
+    return index;
+}
+"""
+READY = """
+() => {
+    const panel = window.jupyterapp?.shell?.currentWidget;
+    return panel?.sessionContext?.isReady
+        && panel.sessionContext.session?.kernel?.status === "idle" && panel.content.model !== null;
+}
+"""
+# Records what the output of a cell shows in every frame that the browser paints, if it changed.
+RECORD = """
+index => {
+    const cell = window.jupyterapp.shell.currentWidget.content.widgets[index];
+    window.seen = [];
+    const look = () => {
+        const text = cell.outputArea.node.innerText;
+        if (text !== window.seen[window.seen.length - 1]) window.seen.push(text);
+        window.recording = requestAnimationFrame(look);
+    };
+    look();
+}
+"""
+
+
+def chromium() -> str | None:
+    """Return the path of the installed Chromium, if there is one."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+@contextlib.contextmanager
+def running_jupyter(home: Path, browser: Browser) -> Iterator[Jupyter]:
+    """Run a Jupyter server, with its files under `home`, for `browser`."""
+    token = secrets.token_hex()
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "COPILOT"))}
+    environ |= {"HOME": str(home), "IPYTHONDIR": str(home / "ipython"), "PYTHONPATH": ""}
+    environ |= {"JUPYTER_RUNTIME_DIR": str(home / "runtime"), "JUPYTER_TOKEN": token}
+    environ["JUPYTERLAB_SETTINGS_DIR"] = str(home / "settings")
+    notification = home / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    notification.parent.mkdir(parents=True)
+    notification.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    notebooks = home / "notebooks"
+    notebooks.mkdir()
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command += ["--ServerApp.port=0", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
+    command += [f"--ServerApp.root_dir={notebooks}"]
+    command += ["--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
+    command += ["--JupyterNotebookApp.expose_app_in_browser=True"]
+    with (home / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environ, stdout=log, stderr=log, cwd=home)
+    try:
+        yield Jupyter(_server_url(process, home, token), token, home, browser)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _server_url(process: subprocess.Popen[bytes], home: Path, token: str) -> str:
+    info = home / "runtime" / f"jpserver-{process.pid}.json"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            url = f"http://127.0.0.1:{json.loads(info.read_text())['port']}"
+            urllib.request.urlopen(f"{url}/api?token={token}").close()
+            return url
+        time.sleep(0.1)
+    raise RuntimeError((home / "server.log").read_text())
+
+
+class Jupyter:
+    """Be a running Jupyter server and a browser."""
+
+    def __init__(self, url: str, token: str, home: Path, browser: Browser) -> None:
+        self.url = url
+        self.token = token
+        self.home = home
+        self._browser = browser
+        self._count = 0
+
+    @contextlib.contextmanager
+    def notebook(self, front_end: str = "lab", **context: Any) -> Iterator[Notebook]:
+        """Open a new notebook, in a browser context of its own.
+
+        Args:
+            front_end: ``lab`` or ``notebook``.
+            context: What Playwright's ``new_context`` takes, such as ``viewport``.
+        """
+        self._count += 1
+        name = f"{front_end}{self._count}.ipynb"
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        path = self.home / "notebooks" / name
+        path.write_text(
+            json.dumps(
+                {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": []}
+            )
+        )
+        where = "lab/tree" if front_end == "lab" else "notebooks"
+        browser_context = self._browser.new_context(**{"viewport": {"width": 1200, "height": 900}} | context)
+        try:
+            notebook = Notebook(browser_context.new_page(), path)
+            notebook.open(f"{self.url}/{where}/{name}?token={self.token}")
+            yield notebook
+            notebook.shut_down()
+        finally:
+            browser_context.close()
+
+
+class Notebook:
+    """Be one notebook, open in one page.
+
+    Attributes:
+        page: The page.
+        path: The notebook's file.
+        messages: What was written to the page's console, and errors that nothing caught.
+        dialogs: Messages of dialogs that scripts opened; each is dismissed.
+        requests: URLs that the page asked for.
+    """
+
+    def __init__(self, page: Page, path: Path) -> None:
+        self.page = page
+        self.path = path
+        self.messages: list[str] = []
+        self.dialogs: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda message: self.messages.append(message.text))
+        page.on("pageerror", lambda error: self.messages.append(str(error)))
+        page.on("dialog", self._dismiss)
+        page.on("request", lambda request: self.requests.append(request.url))
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    def open(self, url: str = "") -> None:
+        """Open the notebook, or open it again, and wait for its kernel."""
+        if url:
+            self.page.goto(url)
+        else:
+            self.page.reload()
+        self.page.wait_for_function(READY, timeout=60_000)
+
+    def run(self, source: str, *, wait: bool = True) -> int:
+        """Run `source` in a new cell at the end; return the cell's index.
+
+        Args:
+            wait: Return when it has ended, not when it has started.
+        """
+        index = int(self.page.evaluate(RUN, source))
+        if wait:
+            self.wait()
+        return index
+
+    def wait(self) -> None:
+        """Wait until the cell that was run last has ended."""
+        self.page.evaluate("() => window.ran")
+
+    def cell(self, index: int) -> Locator:
+        """Return a cell by its index."""
+        return self.page.locator(f'.jp-Notebook-cell[data-windowed-list-index="{index}"]')
+
+    def output(self, index: int) -> Locator:
+        """Return what a cell put out."""
+        return self.cell(index).locator(".jp-OutputArea").first
+
+    def record(self, index: int) -> None:
+        """Begin to record what a cell shows in every frame that is painted."""
+        self.page.evaluate(RECORD, index)
+
+    def recorded(self) -> list[str]:
+        """End the recording; return what was shown, frame by frame, without repetitions."""
+        return list(
+            self.page.evaluate("() => (cancelAnimationFrame(window.recording), window.seen)")
+        )
+
+    def save(self) -> Any:
+        """Save the notebook; return what is in its file."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        return json.loads(self.path.read_text())
+
+    def interrupt(self) -> None:
+        """Press the stop button."""
+        self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()"
+        )
+
+    def shut_down(self) -> None:
+        """End the kernel."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
