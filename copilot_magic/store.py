@@ -60,6 +60,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             details TEXT NOT NULL,
             PRIMARY KEY (conversation_id, id)
         )""",
+        "CREATE VIEW current_turn AS SELECT * FROM turn WHERE superseded_by IS NULL",
         "CREATE INDEX turn_request ON turn (request_key) WHERE request_key IS NOT NULL",
         """CREATE TABLE notebook (
             path TEXT NOT NULL,
@@ -309,17 +310,19 @@ class Store:
         Raises:
             UsageError: Another conversation has that name.
         """
+        name = well_formed(new)
 
         def write(connection: sqlite3.Connection) -> bool:
             conversation_id = _find(connection, old)
             taken = connection.execute(
-                "SELECT conversation_id FROM conversation WHERE name = ?", (new,)
+                "SELECT 1 FROM conversation WHERE name = ? AND conversation_id IS NOT ?",
+                (name, conversation_id),
             ).fetchone()
-            if taken is not None and taken[0] != conversation_id:
-                raise UsageError(f"There is already a conversation {new!r}", "Choose another name")
+            if taken:
+                raise UsageError(f"There is already a conversation {name!r}", "Choose another name")
             connection.execute(
                 "UPDATE conversation SET name = ? WHERE conversation_id = ?",
-                (new, conversation_id),
+                (name, conversation_id),
             )
             return conversation_id is not None
 
@@ -364,9 +367,8 @@ class Store:
                 (conversation_id,),
             ).fetchone()
             rows = connection.execute(
-                f"SELECT {', '.join(_COLUMNS)}, details, writer FROM turn"
-                " WHERE conversation_id = ? AND superseded_by IS NULL"
-                " ORDER BY position, started, rowid",
+                f"SELECT {', '.join(_COLUMNS)}, details, writer FROM current_turn"
+                " WHERE conversation_id = ? ORDER BY position, started",
                 (conversation_id,),
             ).fetchall()
             turns = [_turn(row) for row in rows]
@@ -386,7 +388,7 @@ class Store:
         row = self._transact(
             lambda connection: connection.execute(
                 "SELECT conversation_id FROM notebook WHERE path = ? ORDER BY last_used DESC",
-                (notebook,),
+                (well_formed(notebook),),
             ).fetchone(),
             begin="BEGIN",
         )
@@ -418,7 +420,7 @@ class Store:
                     WHERE t.conversation_id = c.conversation_id
                     AND (has_text(prompt, :search) OR has_text(answer, :search)))
                 ORDER BY last_used DESC, c.rowid DESC
-                """.replace("current_turn", "(SELECT * FROM turn WHERE superseded_by IS NULL)"),
+                """,
                 {"search": well_formed(search).casefold()},
             ).fetchall(),
             begin="BEGIN",
@@ -613,6 +615,8 @@ def _is_busy(error: sqlite3.Error) -> bool:
 
 def _store_error(path: str, error: Exception) -> StoreError:
     reason = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, FileNotFoundError):
+        reason = f"there is no directory {Path(path).parent}"
     hint = _OTHER_PLACE
     if "full" in reason:
         hint = f"Make room on its disk. {hint}"
@@ -634,7 +638,7 @@ def _find(connection: sqlite3.Connection, name_or_id: str) -> str | None:
     row = connection.execute(
         "SELECT conversation_id FROM conversation WHERE ? IN (name, conversation_id)"
         " ORDER BY name = ? DESC",
-        (name_or_id, name_or_id),
+        (well_formed(name_or_id), well_formed(name_or_id)),
     ).fetchone()
     return None if row is None else str(row[0])
 
@@ -664,7 +668,8 @@ def _put_conversation(
         )
     if notebook:
         connection.execute(
-            "INSERT OR REPLACE INTO notebook VALUES (?, ?, ?)", (notebook, conversation_id, now)
+            "INSERT OR REPLACE INTO notebook VALUES (?, ?, ?)",
+            (well_formed(notebook), conversation_id, now),
         )
     return name
 
@@ -694,7 +699,7 @@ def _put_turn(
     """Write all of `turn`: where it is already, else at `position`, else at the end."""
     details = turn_to_dict(turn)
     values = [details.pop(column) for column in _COLUMNS]
-    values.append(json.dumps(details))
+    values.append(json.dumps(details, default=str))
     columns = (*_COLUMNS, "details")
     connection.execute(
         f"INSERT INTO turn (conversation_id, position, writer, {', '.join(columns)}) VALUES"
@@ -822,15 +827,15 @@ class ReplayFile:
         if entry is None:
             return None
         try:
-            texts = {name: "".join(entry[name]) for name in ("prompt", "answer")}
-            return Turn(
-                **texts,
-                reasoning="".join(entry.get("reasoning", ())),
-                status="complete",
-                **{name: entry[name] for name in _REPLAYED if name in entry},
-            )
+            turn = Turn("".join(entry["prompt"]), "".join(entry["answer"]), status="complete")
+            turn.reasoning = "".join(entry.get("reasoning", ()))
+            for name, kind in _REPLAYED.items():
+                if not isinstance(entry.get(name, kind()), kind):
+                    raise TypeError(name)
+                setattr(turn, name, entry.get(name, getattr(turn, name)))
         except (AttributeError, KeyError, TypeError) as error:
             raise self._unusable(f"the entry {request_key} is damaged") from error
+        return turn
 
     def keep(self, request_key: str, turn: Turn) -> None:
         """Keep the answer of `turn` for this request, beside what other processes keep meanwhile.
@@ -847,10 +852,10 @@ class ReplayFile:
                 answers = self._read()
                 if answers.get(request_key) == entry:
                     return
-                answers[request_key] = entry
-                document = {"format": self.FORMAT, "version": self.VERSION, "answers": answers}
                 # Sorted, so that a new answer changes no other line of the file.
-                text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
+                answers = dict(sorted([*answers.items(), (request_key, entry)]))
+                document = {"format": self.FORMAT, "version": self.VERSION, "answers": answers}
+                text = json.dumps(document, ensure_ascii=False, indent=1)
                 _write_whole(self.path, well_formed(text) + "\n")
         except OSError as error:
             raise self._unusable(error.strerror or str(error)) from error
@@ -885,7 +890,7 @@ class ReplayFile:
 
 
 # What is replayed of a turn beside its texts.
-_REPLAYED = ("finish_reason", "usage", "model", "provider")
+_REPLAYED = {"finish_reason": str, "usage": dict, "model": str, "provider": str}
 
 _replay_lock = threading.Lock()
 

@@ -8,7 +8,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlsplit
 
 from .conversation import Conversation, Turn
@@ -33,6 +33,10 @@ TURN_FIELDS = tuple(f.name for f in fields(Turn) if f.name not in ("conversation
 
 #: What of a request body says who asks and how the answer travels, not what is asked.
 _DELIVERY = frozenset({"conversation", "conversation_id", "stream", "stream_options"})
+
+#: The options of a prompt on the magic's line, and the values that may stand there as they are.
+_OPTIONS = {"model": "-m", "provider": "-p", "temperature": "-t", "max_tokens": "--max-tokens"}
+_ONE_WORD = re.compile(r"[\w.:/@+][\w.:/@+-]*")
 
 #: Lines of a cell that IPython rewrites before a magic sees them: prompts of doctests and of
 #: IPython itself lose their prompt, lines of blanks alone lose the blanks.
@@ -90,7 +94,7 @@ def from_json(text: str) -> Conversation:
         UsageError: The text is something else, or was changed into it.
     """
     try:
-        document = json.loads(text, parse_constant=_refuse_constant)
+        document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _unreadable(f"it is not JSON ({error})") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
@@ -155,7 +159,7 @@ def to_notebook(conversation: Conversation) -> dict[str, Any]:
         if _mark(turn):
             text = well_formed(_mark(turn)) + "\n"
             outputs.append({"output_type": "stream", "name": "stderr", "text": text})
-        source = _cell_asking(turn.prompt)
+        source = _cell_asking(turn)
         cells.append(_cell(turn.id, "code", source, execution_count=None, outputs=outputs))
     return {
         "nbformat": 4,
@@ -166,10 +170,6 @@ def to_notebook(conversation: Conversation) -> dict[str, Any]:
         },
         "cells": cells,
     }
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def _unreadable(reason: str) -> UsageError:
@@ -213,19 +213,33 @@ def _checked_id(document: Mapping[str, Any], name: str) -> str:
 
 
 def _turn_from_dict(document: Mapping[str, Any]) -> Turn:
-    values = {name: _checked(document, name, types) for name, types in _TURN_TYPES.items()}
-    if values["status"] not in ("streaming", "complete", "interrupted", "failed"):
+    values = {
+        name: _checked(document, name, types)
+        for name, types in _TURN_TYPES.items()
+        if name in document or name == "prompt"
+    }
+    if values.get("status", "complete") not in ("streaming", "complete", "interrupted", "failed"):
         raise _unreadable('"status" is none that a turn can have')
-    if not all(isinstance(note, str) for note in values["notes"]):
+    if not all(isinstance(note, str) for note in values.get("notes", ())):
         raise _unreadable('"notes" is not a list of texts')
     for name in ("started", "elapsed", "first_token"):
-        # A number of any size is JSON; what a clock can show fits in far less.
-        if values[name] is not None and not abs(values[name]) < 1e15:
+        # JSON has numbers of any size; a clock has not.
+        if not abs(values.get(name) or 0.0) < 1e15:
             raise _unreadable(f'"{name}" is no time')
+    for name in ("usage", "options"):
+        if not _is_shallow(values.get(name)):
+            raise _unreadable(f'"{name}" is nested too deeply')
     turn = Turn(id=_checked_id(document, "id"), **values)
     if turn.status == "streaming":
         turn.status = "interrupted"
     return turn
+
+
+def _is_shallow(value: Any, levels: int = 10) -> bool:
+    members = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(members, list):
+        return True
+    return levels > 0 and all(_is_shallow(member, levels - 1) for member in members)
 
 
 def _without_credentials(url: str) -> str:
@@ -269,13 +283,27 @@ def _cell(name: str, kind: str, source: str, **rest: Any) -> dict[str, Any]:
     return {"id": name, "cell_type": kind, "metadata": {}, "source": well_formed(source), **rest}
 
 
-def _cell_asking(prompt: str) -> str:
-    """Return the source of a cell that sends exactly `prompt`."""
-    rewritten = any(_REWRITTEN.match(line) for line in prompt.splitlines())
-    if prompt.strip() == prompt and "\r" not in prompt and not rewritten:
-        return f"%%copilot\n{prompt}"
-    literals = "\n".join(f"    {line!r}" for line in prompt.splitlines(keepends=True) or [""])
-    return f'get_ipython().run_cell_magic("copilot", "", (\n{literals}\n))'
+def _cell_asking(turn: Turn) -> str:
+    """Return the source of a cell that asks exactly the prompt of `turn`, with its options.
+
+    Where the magic would get other words than these, it is the magic's function that asks.
+    """
+    options = {
+        name: turn.options[name]
+        for name in _OPTIONS
+        if isinstance(turn.options.get(name), str | int | float)
+    }
+    words = [f"{_OPTIONS[name]} {value}" for name, value in options.items()]
+    if all(_ONE_WORD.fullmatch(str(value)) for value in options.values()) and not (
+        turn.prompt.strip("\n") != turn.prompt
+        or "\r" in turn.prompt
+        or any(_REWRITTEN.match(line) for line in turn.prompt.splitlines())
+    ):
+        return f"{' '.join(['%%copilot', *words])}\n{turn.prompt}"
+    literals = [f"    {line!r}" for line in turn.prompt.splitlines(keepends=True) or [""]]
+    keywords = [f"    {name}={value!r}," for name, value in options.items()]
+    call = ["ask(", *literals[:-1], f"{literals[-1]},", *keywords, ")"]
+    return "\n".join(["from copilot_magic import ask", "", *call])
 
 
 def _magic_literal(text: str) -> str:
