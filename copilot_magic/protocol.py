@@ -338,14 +338,14 @@ def failure_message(body: bytes) -> str:
 
 
 def html_title(page: str) -> str:
-    """Return the title of an HTML page, or its first heading, or ``"an HTML page"``."""
+    """Return the title of an HTML page, or its first heading, or that it has neither."""
     import html
 
     for tag in ("title", "h1"):
         found = re.search(rf"<{tag}\b[^>]*>([^<]+)", page[:100_000], re.IGNORECASE)
         if found and found[1].strip():
             return html.unescape(found[1]).strip()
-    return "an HTML page"
+    return "an HTML page without a title"
 
 
 def _error_message(value: Any, depth: int = 0) -> str:
@@ -505,7 +505,7 @@ def _kind_and_hint(
     if status == 429:
         if is_spent(message):
             return RateLimitError, "The account behind the API key has nothing left to spend"
-        pause = f"{wait:.0f} seconds" if wait else "a little"
+        pause = f"{wait:.0f} seconds" if wait and wait >= 1 else "a little"
         return RateLimitError, f"Wait {pause}, then ask again: `%copilot retry`"
     if status == 408 or status >= 500:
         return ServerError, (
