@@ -390,12 +390,11 @@ class CopilotMagics(Magics):
             server = launcher.start(path, port, bar.update)
         finally:
             bar.close()
+        self.base_url = server.base_url
         if isinstance(server, launcher.AlreadyRunning):
-            self.base_url = server.base_url
-            _say(f"a server is already running at {server.base_url}; prompts go there")
+            _say(f"a server is running already at {server.base_url}: prompts go there")
             return
         os.environ[LOCAL_URL], os.environ[LOCAL_KEY] = server.base_url, server.api_key
-        self.base_url = server.base_url
         _say(
             f"{server.model} answers at {server.base_url}\n"
             "It is a small model on this machine, not Copilot: quick, private, and often wrong."
@@ -405,8 +404,7 @@ class CopilotMagics(Magics):
         from . import launcher
 
         take("stop", arguments)
-        stopped = launcher.stop()
-        if stopped is None:
+        if launcher.stop() is None:
             raise UsageError("no local model was started here", "%copilot serve starts one")
         self._forget_local_model()
         _say("the local model is stopped")

@@ -250,9 +250,11 @@ class Session:
         return None
 
     def _free_name(self, wanted: str = "") -> str:
+        """Return a name that no conversation of this kernel has; the store sees to its own."""
         wanted = wanted or PurePath(self._notebook).stem or time.strftime("%Y-%m-%d %H:%M")
+        taken = {conversation.name for conversation in self._known.values()}
         name, number = wanted, 2
-        while self._find(name) is not None:
+        while name in taken:
             name, number = f"{wanted} {number}", number + 1
         return name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,13 +13,22 @@ OURS = ("COPILOT_BASE_URL", "COPILOT_PROVIDER", "COPILOT_MODEL", "COPILOT_API_KE
 OURS_LOCAL = ("COPILOT_LOCAL_URL", "COPILOT_LOCAL_KEY", "JPY_SESSION_NAME")
 
 
+@pytest.fixture(scope="session")
+def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the cache directory of this run, into which the small model is fetched once."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(
+    tmp_path_factory: pytest.TempPathFactory, cache_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """Give each test a home of its own, with no settings in the environment."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("IPYTHONDIR", str(home / "ipython"))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
     for name in (*OURS, *OURS_LOCAL):
         monkeypatch.delenv(name, raising=False)
     return home
@@ -29,3 +39,11 @@ def server() -> Iterator[ScriptedServer]:
     """Yield a server that answers as its script says; by default it repeats what was asked."""
     with ScriptedServer() as server:
         yield server
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count a skipped test as a failure where everything has to run."""
+    real = {"browser", "kernel", "model"} & set(report.keywords)
+    if report.skipped and real and os.environ.get("CI") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI, where it must run: {report.longrepr}"

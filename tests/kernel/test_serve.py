@@ -1,0 +1,128 @@
+"""The small local model, started from a real kernel."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from live_kernel import LiveKernel
+
+pytestmark = pytest.mark.model
+
+
+def gone(pid: int, seconds: float = 20.0) -> bool:
+    """Wait until the process has ended, as a zombie or altogether."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+        except FileNotFoundError:
+            return True
+        if stat.rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.fixture
+def serving() -> Iterator[LiveKernel]:
+    """Yield a kernel that has started the model, on whichever port is free."""
+    kernel = LiveKernel()
+    try:
+        kernel.run("%load_ext copilot_magic")
+        port = kernel.value("__import__('socket').create_server(('127.0.0.1', 0)).getsockname()[1]")
+        run = kernel.run(f"%copilot serve --port {port}")
+        assert run.reply["status"] == "ok", run.error
+        assert "not Copilot" in run.text
+        yield kernel
+    finally:
+        kernel.close()
+
+
+def server_pid(kernel: LiveKernel) -> int:
+    return int(kernel.value("__import__('copilot_magic.launcher').launcher.running().pid"))
+
+
+def test_a_real_model_answers_and_is_never_passed_off_as_copilot(serving: LiveKernel) -> None:
+    run = serving.copilot("Hello, i am Heiner. How are you?", "--max-tokens 30")
+    assert run.reply["status"] == "ok", run.error
+    assert len(serving.value("str(_copilot)")) > 5
+    assert "SmolLM2" in run.html
+    status = serving.run("%copilot status").text
+    assert "SmolLM2" in status
+    assert "Copilot" not in status
+
+
+def test_the_model_is_told_the_conversation(serving: LiveKernel) -> None:
+    serving.copilot("My name is Heiner.", "-t 0 --max-tokens 20")
+    serving.copilot("What is my name?", "-t 0 --max-tokens 20")
+    assert "Heiner" in serving.value("str(_copilot)")
+
+
+def test_serving_twice_is_fine(serving: LiveKernel) -> None:
+    pid = server_pid(serving)
+    run = serving.run("%copilot serve")
+    assert run.reply["status"] == "ok", run.error
+    assert "already" in run.text
+    assert server_pid(serving) == pid
+    assert serving.copilot("Hi", "--max-tokens 5").reply["status"] == "ok"
+
+
+def test_stop_stops_it_and_leaves_the_settings_as_they_were(serving: LiveKernel) -> None:
+    pid = server_pid(serving)
+    assert serving.run("%copilot stop").reply["status"] == "ok"
+    assert gone(pid)
+    assert "localhost:1337" in serving.run("%copilot status").text
+    assert serving.value("[n for n in __import__('os').environ if 'COPILOT_LOCAL' in n]") == "[]"
+
+
+def test_it_survives_an_interrupted_cell(serving: LiveKernel) -> None:
+    def on_message(message: dict[str, object]) -> None:
+        if message["msg_type"] == "update_display_data":
+            serving.interrupt()
+
+    run = serving.copilot("Count to one thousand", on_message=on_message)
+    assert run.contents("error")[0]["ename"] == "KeyboardInterrupt"
+    assert serving.copilot("Hi", "--max-tokens 5").reply["status"] == "ok"
+
+
+def test_it_ends_with_a_restarted_kernel(serving: LiveKernel) -> None:
+    pid = server_pid(serving)
+    serving.manager.restart_kernel(now=False)
+    serving.client.wait_for_ready(timeout=60)
+    assert gone(pid)
+
+
+def test_it_ends_with_a_killed_kernel(serving: LiveKernel) -> None:
+    pid = server_pid(serving)
+    os.kill(serving.pid, 9)
+    assert gone(pid)
+
+
+def test_it_ends_with_the_extension_and_comes_back_with_it(serving: LiveKernel) -> None:
+    pid = server_pid(serving)
+    serving.run("%unload_ext copilot_magic")
+    assert gone(pid)
+
+
+def test_its_key_is_in_no_output(serving: LiveKernel) -> None:
+    key = serving.value("__import__('os').environ['COPILOT_LOCAL_KEY']").strip("'")
+    serving.copilot("Hi", "--max-tokens 5")
+    shown = [
+        serving.run(line).text
+        for line in ("%copilot status", "%config CopilotMagics", "%env", "%copilot doctor")
+    ]
+    assert len(key) > 20
+    assert key not in "".join(shown)
+
+
+def test_the_kernels_children_may_ask_it(serving: LiveKernel) -> None:
+    serving.run(
+        "import subprocess, sys\n"
+        "said = subprocess.run([sys.executable, '-c', 'from copilot_magic import ask;"
+        ' print(len(ask("Hi", max_tokens=5)))\'], capture_output=True, text=True)'
+    )
+    assert serving.value("said.returncode, said.stderr") == "(0, '')"
