@@ -464,7 +464,8 @@ class NotebookView:
             self._text.append(turn.answer[len(received) :])
         html = self._render() + "".join(self._stream.finish())
         below = Footer.of(turn, conversation).html
-        self._outputs.finish(self._thoughts(), html, below, "".join(self._text))
+        source = markdown.plain("".join(self._text))
+        self._outputs.finish(self._thoughts(), html, below, source)
 
 
 class PlainView:
@@ -477,7 +478,7 @@ class PlainView:
 
     def __init__(self, interval: float = 0.0) -> None:
         self._interval = interval
-        self._flushed = 0.0
+        self._flushed = float("-inf")
         self._at_line_start = True
 
     def start(self) -> None:
@@ -589,6 +590,7 @@ class _LineStyles:
         self._start = ""
         self._fence = ""
         self._in_line = False
+        self._reset = ""
 
     def feed(self, text: str) -> str:
         """Return `text` styled; the beginning of a line is held back until it is clear."""
@@ -597,16 +599,21 @@ class _LineStyles:
     def finish(self) -> str:
         """Return what was held back, and end the style."""
         rest, self._start = self._start, ""
-        return rest + RESET
+        return rest + self._reset
 
     def _line(self, piece: str) -> str:
         if not self._in_line:
             self._start += piece
             if LINE_START.fullmatch(self._start):
                 return ""
-            piece, self._start = self._style() + self._start, ""
+            style = self._style()
+            self._reset = RESET if style else ""
+            piece, self._start = style + self._start, ""
         self._in_line = not piece.endswith("\n")
-        return piece if self._in_line else f"{piece[:-1]}{RESET}\n"
+        if self._in_line:
+            return piece
+        reset, self._reset = self._reset, ""
+        return f"{piece[:-1]}{reset}\n"
 
     def _style(self) -> str:
         mark = self._start.strip()[:3]
