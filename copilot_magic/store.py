@@ -74,6 +74,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 # The fields of a turn with a column of their own; the others are together in `details`, as JSON,
 # so that a new field of Turn needs no new version of the file.
 _COLUMNS = ("id", "prompt", "answer", "reasoning", "status", "stale", "started")
+_SELECTED = ", ".join((*_COLUMNS, "details"))
 
 # Seconds between two writes of a growing answer: the most that a killed process loses.
 GROWTH_INTERVAL = 0.5
@@ -150,11 +151,12 @@ class Store:
         """Write what has grown and close the file; a later call of a method opens it again."""
         if self._pid != os.getpid():
             return
-        with self._growth_lock:
-            if self._timer is not None:
-                self._timer.cancel()
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+            timer.join()
         try:
-            self._write_grown(patience=PATIENCE)
+            self._write_grown()
         finally:
             with self._lock:
                 if self._connection is not None:
@@ -239,21 +241,27 @@ class Store:
             if failure is None:
                 self._grown[turn.id] = turn
                 if self._timer is None:
-                    self._timer = threading.Timer(GROWTH_INTERVAL, self._write_grown_in_time)
-                    self._timer.daemon = True
-                    self._timer.start()
+                    self._start_timer()
         if failure is not None:
             raise failure
 
+    def _start_timer(self) -> None:
+        self._timer = threading.Timer(GROWTH_INTERVAL, self._write_grown_in_time)
+        self._timer.daemon = True
+        self._timer.start()
+
     def _write_grown_in_time(self) -> None:
         try:
-            self._write_grown(patience=0.0)
+            self._write_grown()
         except StoreError as error:
             self._failure = error
-
-    def _write_grown(self, patience: float) -> None:
         with self._growth_lock:
             self._timer = None
+            if self._grown:
+                self._start_timer()
+
+    def _write_grown(self) -> None:
+        with self._growth_lock:
             grown, self._grown = self._grown, {}
         if not grown:
             return
@@ -262,7 +270,7 @@ class Store:
             for turn in grown.values():
                 connection.execute(
                     "UPDATE turn SET answer = ?, reasoning = ?"
-                    " WHERE conversation_id = ? AND id = ? AND status = 'streaming'",
+                    " WHERE conversation_id = ? AND id = ?",
                     (
                         well_formed(turn.answer),
                         well_formed(turn.reasoning),
@@ -271,13 +279,14 @@ class Store:
                     ),
                 )
 
-        self._transact(write, patience=patience)
+        self._transact(write)
 
     def end_turn(self, turn: Turn, conversation: Conversation) -> None:
         """Write the end of `turn`, and which turns rest on an older answer by now.
 
-        A turn whose beginning could not be written is written whole; one that was forgotten
-        meanwhile stays forgotten.
+        A turn that is no more in `conversation` gives its place back to the one it replaced. One
+        whose beginning could not be written is written whole; one that was forgotten meanwhile
+        stays forgotten.
         """
         conversation_id = conversation.conversation_id
         begun = turn.id in self._begun
@@ -289,6 +298,8 @@ class Store:
             elif _position(connection, conversation_id, turn.id) is None:
                 return
             _put_turn(connection, conversation_id, turn, writer)
+            if turn not in conversation.turns:
+                _give_back(connection, conversation_id, turn.id)
             _mark_stale(connection, conversation)
 
         with self._growth_lock:
@@ -356,9 +367,7 @@ class Store:
         ``streaming`` where that still writes it.
         """
 
-        def read(
-            connection: sqlite3.Connection,
-        ) -> tuple[Conversation, list[int | None]] | None:
+        def read(connection: sqlite3.Connection) -> tuple[Conversation, list[Any]] | None:
             conversation_id = _find(connection, name_or_id)
             if conversation_id is None:
                 return None
@@ -367,20 +376,30 @@ class Store:
                 (conversation_id,),
             ).fetchone()
             rows = connection.execute(
-                f"SELECT {', '.join(_COLUMNS)}, details, writer FROM current_turn"
+                f"SELECT {_SELECTED}, writer, superseded_by FROM turn"
                 " WHERE conversation_id = ? ORDER BY position, started",
                 (conversation_id,),
             ).fetchall()
-            turns = [_turn(row) for row in rows]
-            return Conversation(name, conversation_id, system, turns), [row[-1] for row in rows]
+            return Conversation(name, conversation_id, system), rows
 
         found = self._transact(read, begin="BEGIN")
         if found is None:
             return None
-        conversation, writers = found
-        for turn, writer in zip(conversation.turns, writers, strict=True):
+        conversation, rows = found
+        turns = [(_turn(row), *row[-2:]) for row in rows]
+        replaced = {superseded_by for _, _, superseded_by in turns}
+        fruitless = set()
+        for turn, writer, _ in turns:
             if turn.status == "streaming" and not _is_alive(self.path, writer):
                 turn.status = "interrupted"
+                if not turn.answer and turn.id in replaced:
+                    # Its process was killed before it could give back the place of the old turn.
+                    fruitless.add(turn.id)
+        conversation.turns = [
+            turn
+            for turn, _, superseded_by in turns
+            if turn.id not in fruitless and (superseded_by is None or superseded_by in fruitless)
+        ]
         return conversation
 
     def latest(self, notebook: str) -> Conversation | None:
@@ -431,7 +450,7 @@ class Store:
         """Return the last complete turn that was kept as the answer to this request, or None."""
         row = self._transact(
             lambda connection: connection.execute(
-                f"SELECT {', '.join(_COLUMNS)}, details, writer FROM turn"
+                f"SELECT {_SELECTED} FROM turn"
                 " WHERE request_key = ? AND status = 'complete' ORDER BY started DESC",
                 (request_key,),
             ).fetchone(),
@@ -442,17 +461,13 @@ class Store:
     # The connection
 
     def _transact(
-        self,
-        work: Callable[[sqlite3.Connection], T],
-        *,
-        begin: str = "BEGIN IMMEDIATE",
-        patience: float = PATIENCE,
+        self, work: Callable[[sqlite3.Connection], T], *, begin: str = "BEGIN IMMEDIATE"
     ) -> T:
         """Do `work` in one transaction, again while other processes are in the way."""
         import sqlite3
 
         self._leave_parent()
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 with self._lock:
@@ -716,6 +731,19 @@ def _put_turn(
     )
 
 
+def _give_back(connection: sqlite3.Connection, conversation_id: str, turn_id: str) -> None:
+    """Let the turn that `turn_id` has replaced be the current one again."""
+    row = connection.execute(
+        "SELECT id FROM turn WHERE conversation_id = ? AND superseded_by = ?",
+        (conversation_id, turn_id),
+    ).fetchone()
+    if row is not None:
+        connection.executemany(
+            "UPDATE turn SET superseded_by = ? WHERE conversation_id = ? AND id = ?",
+            [(row[0], conversation_id, turn_id), (None, conversation_id, row[0])],
+        )
+
+
 def _mark_stale(connection: sqlite3.Connection, conversation: Conversation) -> None:
     connection.executemany(
         "UPDATE turn SET stale = 1 WHERE conversation_id = ? AND id = ?",
@@ -853,7 +881,7 @@ class ReplayFile:
                 if answers.get(request_key) == entry:
                     return
                 # Sorted, so that a new answer changes no other line of the file.
-                answers = dict(sorted([*answers.items(), (request_key, entry)]))
+                answers = dict(sorted({**answers, request_key: entry}.items()))
                 document = {"format": self.FORMAT, "version": self.VERSION, "answers": answers}
                 text = json.dumps(document, ensure_ascii=False, indent=1)
                 _write_whole(self.path, well_formed(text) + "\n")
