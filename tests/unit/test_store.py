@@ -743,7 +743,7 @@ def test_a_full_disk_is_reported_costs_nothing_written_before_and_may_be_emptied
     code = f"{FULL_DISK}\nprint(module._connect(path).execute({check!r}).fetchone()[0])"
     command = [sys.executable, "-c", code, path, kind]
     if kind == "tmpfs":
-        mount = 'mount -t tmpfs -o size=3m tmpfs "$0" && exec "$@"'
+        mount = 'mount -t tmpfs -o size=16m tmpfs "$0" && exec "$@"'
         command = ["unshare", "-Urm", "sh", "-c", mount, str(Path(path).parent), *command]
         if subprocess.run([*command[:6], "true"], capture_output=True).returncode:
             pytest.skip("no file system may be mounted here")
