@@ -333,7 +333,6 @@ class Answer(str):
         """Show nothing where the cell has just shown it, else leave it to the MIME bundle."""
         if not self._shown:
             raise NotImplementedError
-        self._shown = False
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Show the answer rendered; IPython's own ``Markdown`` would run what is in it."""

@@ -556,8 +556,20 @@ def ask(prompt: str, **options: Any) -> Answer:
         answer = _ask(shell, magics.session, prompt, arguments, magics.next_cell_id())
     else:
         answer = _ask(shell, _session_of_process(), prompt, arguments, None)
-    answer._shown = True
+    if shell is not None:
+        _shown_in_this_cell(shell, answer)
     return answer
+
+
+def _shown_in_this_cell(shell: InteractiveShell, answer: Answer) -> None:
+    """Keep IPython from showing `answer` again as the result of the cell that has just shown it."""
+
+    def end(*_: object) -> None:
+        answer._shown = False
+        shell.events.unregister("post_run_cell", end)
+
+    answer._shown = True
+    shell.events.register("post_run_cell", end)
 
 
 @cache

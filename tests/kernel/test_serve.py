@@ -80,8 +80,11 @@ def test_stop_stops_it_and_leaves_the_settings_as_they_were(serving: LiveKernel)
 
 
 def test_it_survives_an_interrupted_cell(serving: LiveKernel) -> None:
+    interrupted: list[bool] = []
+
     def on_message(message: dict[str, object]) -> None:
-        if message["msg_type"] == "update_display_data":
+        if message["msg_type"] == "update_display_data" and not interrupted:
+            interrupted.append(True)
             serving.interrupt()
 
     run = serving.copilot("Count to one thousand", on_message=on_message)
