@@ -598,9 +598,11 @@ def _has_text(text: str, search: str) -> bool:
 
 def _check_version(connection: sqlite3.Connection, path: str) -> None:
     """Refuse, before anything is written, a file that is not ours or that a later version wrote."""
+    connection.execute("BEGIN")  # another process may be making the tables right now
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     empty = connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+    connection.execute("COMMIT")
     if application != APPLICATION_ID and not empty:
         raise StoreError(f"{path} is the database of another program", _OTHER_PLACE)
     if version > len(MIGRATIONS):

@@ -1,0 +1,342 @@
+"""Many processes and one conversation file: killed, interrupted, and all at once."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from copilot_magic.conversation import Conversation, Turn
+from copilot_magic.store import ReplayFile, Store
+
+KILLS = 50
+AT_ONCE = 5
+# Seconds. A writer whose own reports are further apart than this stood still with its machine, and
+# says nothing about what it would have lost.
+STANDSTILL = 0.2
+
+HEAD = """
+import os, random, signal, sys, time
+from contextlib import suppress
+from copilot_magic import store as module
+from copilot_magic.conversation import Conversation, Turn
+from copilot_magic.errors import StoreError
+
+def say(*words):
+    print(*words, flush=True)
+"""
+
+# Asks turn after turn in one conversation, and tells what it has received and what is complete.
+ENDLESS_WRITER = """
+store = module.Store.open(sys.argv[1])
+conversation = store.load(sys.argv[2]) or Conversation(sys.argv[2])
+while True:
+    turn = Turn("Count")
+    conversation.begin(turn)
+    store.begin_turn(conversation, turn)
+    for number in range(random.choice([0, 10, 300])):
+        turn.answer += f"{number}, "
+        store.grow_turn(turn)
+        say("grown", turn.id, len(turn.answer), time.monotonic())
+        time.sleep(random.uniform(0, 0.02))
+    turn.status = "complete"
+    store.end_turn(turn, conversation)
+    say("ended", turn.id, len(turn.answer), time.monotonic())
+"""
+
+
+def python(code: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", HEAD + code, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def hears(process: subprocess.Popen[str]) -> str:
+    """Return the next line that the process says."""
+    assert process.stdout is not None
+    return process.stdout.readline().rstrip("\n")
+
+
+def tell(process: subprocess.Popen[str]) -> None:
+    """Let a process go on that waits for a line."""
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    """Wait until the process ends by itself, and return what it printed."""
+    printed, complaints = process.communicate(timeout=300)
+    assert process.returncode == 0, complaints
+    return printed
+
+
+def all_ended(processes: Iterable[subprocess.Popen[str]]) -> list[str]:
+    """Let waiting processes go on at once, and return what each printed until its end."""
+    with ExitStack() as stack:
+        running = [stack.enter_context(process) for process in processes]
+        for process in running:
+            assert hears(process) == "ready"
+        for process in running:
+            tell(process)
+        return [ended(process) for process in running]
+
+
+def check_integrity(path: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def killed_while_writing(path: str, name: str) -> tuple[float, list[tuple[str, str, int, float]]]:
+    """Kill a writer at a random moment; return that moment and what it said until then."""
+    with python(ENDLESS_WRITER, path, name) as process:
+        assert process.stdout is not None
+        said = [process.stdout.readline()]
+        timer = threading.Timer(random.uniform(0, 2.5), process.kill)
+        timer.start()
+        said += process.stdout
+        moment = time.monotonic()
+        timer.join()
+    assert process.returncode == -signal.SIGKILL
+    reports = [line.split() for line in said if line.endswith("\n")]
+    return moment, [(kind, turn, int(size), float(at)) for kind, turn, size, at in reports]
+
+
+def test_a_process_killed_at_any_moment_loses_at_most_the_last_second(tmp_path: Path) -> None:
+    path = str(tmp_path / "conversations.db")
+    names = [f"Writer {number}" for number in range(AT_ONCE)]
+    measured = 0
+    for _ in range(KILLS // AT_ONCE):
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            results = list(pool.map(killed_while_writing, [path] * AT_ONCE, names))
+        check_integrity(path)
+        with closing(Store.open(path)) as store:
+            for name, (moment, reports) in zip(names, results, strict=True):
+                conversation = store.load(name)
+                assert conversation is not None
+                turns = {turn.id: turn for turn in conversation.turns}
+                assert "streaming" not in {turn.status for turn in turns.values()}
+                for kind, turn_id, size, _ in reports:
+                    if kind == "ended":
+                        assert turns[turn_id].status == "complete"
+                        assert len(turns[turn_id].answer) == size
+                times = [at for _, _, _, at in reports if at > moment - 2] + [moment]
+                if any(later - earlier > STANDSTILL for earlier, later in pairwise(times)):
+                    continue
+                measured += 1
+                for kind, turn_id, size, at in reports:
+                    if kind == "grown" and at < moment - 1:
+                        assert len(turns[turn_id].answer) >= size
+    assert measured
+
+
+def test_a_turn_is_streaming_while_its_process_lives_and_interrupted_after(tmp_path: Path) -> None:
+    path = str(tmp_path / "conversations.db")
+    code = """
+store = module.Store.open(sys.argv[1])
+conversation, turn = Conversation("Talk"), Turn("Tell me")
+conversation.begin(turn)
+store.begin_turn(conversation, turn)
+turn.answer = "Once upon"
+store.grow_turn(turn)
+store.close()
+say("begun")
+sys.stdin.read()
+"""
+
+    def status() -> str:
+        with closing(Store.open(path)) as store:
+            conversation = store.load("Talk")
+            assert conversation is not None
+            return conversation.turns[0].status
+
+    with python(code, path) as process:
+        assert hears(process) == "begun"
+        assert [status(), status()] == ["streaming", "streaming"]
+        process.kill()
+        process.wait()
+        assert status() == "interrupted"
+
+
+def test_a_turn_killed_before_its_first_word_gives_its_place_back(tmp_path: Path) -> None:
+    path = str(tmp_path / "conversations.db")
+    conversation = Conversation("Talk")
+    first = Turn("one", answer="Yes.", status="complete")
+    conversation.begin(first)
+    with closing(Store.open(path)) as store:
+        store.save_conversation(conversation)
+        code = """
+store = module.Store.open(sys.argv[1])
+conversation, turn = store.load("Talk"), Turn("one, again")
+store.begin_turn(conversation, turn, replaces=conversation.begin(turn, at=0))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+        with python(code, path) as process:
+            process.wait()
+        loaded = store.load("Talk")
+        assert loaded is not None
+        assert [turn.id for turn in loaded.turns] == [first.id]
+
+
+def test_eight_processes_write_two_hundred_turns_each_and_none_is_lost(tmp_path: Path) -> None:
+    path = str(tmp_path / "conversations.db")
+    code = """
+module.GROWTH_INTERVAL = 0.002
+say("ready")
+sys.stdin.readline()
+store = module.Store.open(sys.argv[1])
+conversation = Conversation("Talk")
+for number in range(200):
+    turn = Turn(f"Question {number}")
+    conversation.begin(turn)
+    store.begin_turn(conversation, turn)
+    for word in ("To ", "be ", "or ", "not ") * 50:
+        turn.answer += word
+        store.grow_turn(turn)
+    turn.status = "complete"
+    store.end_turn(turn, conversation)
+store.close()
+say(conversation.name)
+"""
+    names = sorted(name.strip() for name in all_ended(python(code, path) for _ in range(8)))
+    assert names == ["Talk", *(f"Talk {number}" for number in range(2, 9))]
+    with closing(Store.open(path)) as store:
+        for name in names:
+            conversation = store.load(name)
+            assert conversation is not None
+            assert [turn.prompt for turn in conversation.turns] == [
+                f"Question {number}" for number in range(200)
+            ]
+            assert {turn.status for turn in conversation.turns} == {"complete"}
+            assert {turn.answer for turn in conversation.turns} == {"To be or not " * 50}
+    check_integrity(path)
+
+
+def test_many_processes_may_make_the_file_at_the_same_moment(tmp_path: Path) -> None:
+    code = """
+say("ready")
+sys.stdin.readline()
+for number in range(20):
+    store = module.Store.open(os.path.join(sys.argv[1], f"{number}.db"))
+    store.save_conversation(Conversation("Talk"))
+    store.close()
+"""
+    all_ended(python(code, str(tmp_path)) for _ in range(6))
+    for number in range(20):
+        with closing(Store.open(str(tmp_path / f"{number}.db"))) as store:
+            assert len(store.list()) == 6
+
+
+SAVER = """
+module.PATIENCE = float(sys.argv[2])
+store = module.Store.open(sys.argv[1])
+say("ready")
+sys.stdin.readline()
+try:
+    say("saving")
+    store.save_conversation(Conversation("Talk"))
+except StoreError as error:
+    say(error)
+sys.stdin.readline()
+store.save_conversation(Conversation("Talk"))
+say([summary.name for summary in store.list()])
+store.close()
+"""
+
+
+@pytest.mark.parametrize("patience", [0.1, 60])
+def test_a_file_held_by_another_program_is_waited_for_and_reported_in_the_end(
+    tmp_path: Path, patience: float
+) -> None:
+    path = str(tmp_path / "conversations.db")
+    with (
+        python(SAVER, path, str(patience)) as process,
+        closing(sqlite3.connect(path, isolation_level=None)) as holder,
+    ):
+        assert hears(process) == "ready"
+        holder.execute("BEGIN IMMEDIATE")
+        tell(process)
+        assert hears(process) == "saving"
+        if patience < 1:
+            assert "database is locked" in hears(process)
+            holder.execute("ROLLBACK")
+            tell(process)
+            assert ended(process) == "['Talk']\n"
+        else:
+            time.sleep(0.6)  # longer than SQLite itself waits
+            holder.execute("ROLLBACK")
+            tell(process)
+            assert ended(process) == "['Talk 2', 'Talk']\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT cannot be sent to one process there")
+def test_an_interrupt_at_any_moment_leaves_file_and_store_in_order(tmp_path: Path) -> None:
+    path = str(tmp_path / "conversations.db")
+    code = """
+store = module.Store.open(sys.argv[1])
+conversation = Conversation("Talk")
+store.save_conversation(conversation)
+written, interrupts = set(), 0
+say("ready")
+while interrupts < 200:
+    try:
+        while True:
+            turn = Turn("Say", answer="word " * 100)
+            conversation.begin(turn)
+            store.begin_turn(conversation, turn)
+            store.grow_turn(turn)
+            turn.status = "complete"
+            store.end_turn(turn, conversation)
+            written.add(turn.id)
+    except KeyboardInterrupt:
+        interrupts += 1
+        say("interrupted")
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+stored = {turn.id for turn in store.load("Talk").turns if turn.status == "complete"}
+store.close()
+say(len(written) > 200, written <= stored)
+"""
+    with python(code, path) as process:
+        assert hears(process) == "ready"
+        for _ in range(200):
+            time.sleep(random.uniform(0, 0.01))
+            process.send_signal(signal.SIGINT)
+            assert hears(process) == "interrupted"
+        assert ended(process) == "True True\n"
+    check_integrity(path)
+
+
+def test_processes_that_keep_answers_at_once_keep_them_all(tmp_path: Path) -> None:
+    path = tmp_path / "answers.json"
+    code = """
+say("ready")
+sys.stdin.readline()
+file = module.ReplayFile(sys.argv[1])
+for number in range(25):
+    file.keep(f"{sys.argv[2]} {number}", Turn("Say", answer="word\\n" * 20))
+"""
+    all_ended(python(code, str(path), str(number)) for number in range(8))
+    file = ReplayFile(path)
+    missing = [
+        key
+        for key in (f"{process} {number}" for process in range(8) for number in range(25))
+        if file.answer_to(key) is None
+    ]
+    assert missing == []
+    assert list(tmp_path.iterdir()) == [path]
