@@ -419,14 +419,14 @@ class _Call:
                     raise CutError(_STOPPED) from None
                 raise _unreached(error, url, proxy, settings) from None
 
-    def pieces(self, response: requests.Response, deadline: Callable[[], float]) -> Iterator[bytes]:
+    def pieces(self, response: requests.Response, left: Callable[[], float]) -> Iterator[bytes]:
         """Yield the body as it arrives.
 
         Args:
-            deadline: Returns until when the next piece has to come, on the monotonic clock.
+            left: Returns the seconds that the next piece may take, more than 0.
 
         Raises:
-            TimeoutError: It did not come until then.
+            TimeoutError: It took longer.
             ConnectionError: The connection broke; with a few words on how.
         """
         from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
@@ -434,11 +434,17 @@ class _Call:
         # `read1` alone hands over what has arrived, whichever way the body is framed.
         read, connection = response.raw.read1, self._socket
         assert connection is not None
+        # What is not compressed need not pass through the buffers of what is.
+        compressed = "Content-Encoding" in response.headers
+        timeout = 0.0
         while True:
-            # Never 0: whoever consumes this slowly still gets what has arrived meanwhile.
-            connection.settimeout(max(deadline() - time.monotonic(), 0.001))
+            seconds = left()
+            # Setting it costs a system call, too much for each token.
+            if not seconds <= timeout <= 1.01 * seconds:
+                timeout = seconds
+                connection.settimeout(timeout)
             try:
-                data = read(_READ_BYTES, decode_content=True)
+                data = read(_READ_BYTES, decode_content=compressed)
             except ReadTimeoutError:
                 raise TimeoutError from None
             except DecodeError:
@@ -456,13 +462,12 @@ class _Call:
 
 
 class _Progress:
-    """Follow how far an answer has come, and until when its next piece has to come.
+    """Follow how far an answer has come, and how long its next piece may take.
 
     Attributes:
         begun: A token arrived, be it of the answer or of its reasoning.
         answered: Some of the answer arrived that is not white space.
         finish_reason: Why the answer ended, as the server said.
-        deadline: Until when the next piece has to come, on the monotonic clock.
         over: The body has ended, one way or another.
         whole: The body was no stream but one piece of JSON.
         broken: Why the body could not be read to its end.
@@ -473,17 +478,33 @@ class _Progress:
         self.finish_reason: str | None = None
         self.broken: PromptError | None = None
         self._settings = settings
-        self.deadline = time.monotonic() + settings.first_token_timeout
+        self._patience = settings.idle_timeout
+        self._fresh = False
+        self._deadline = time.monotonic() + settings.first_token_timeout
 
     def note(self, delta: Delta) -> None:
         """Take in what one event adds."""
         if delta.content or delta.reasoning:
-            self.begun = True
-            self.answered = self.answered or bool(delta.content.strip())
-            self.deadline = time.monotonic() + self._settings.idle_timeout
+            self.begun = self._fresh = True
+            if not self.answered:
+                self.answered = bool(delta.content.strip())
         if delta.finish_reason:
             self.finish_reason = delta.finish_reason
-            self.deadline = min(self.deadline, time.monotonic() + _AFTER_THE_END)
+            self._fresh = True
+            self._patience = min(self._patience, _AFTER_THE_END)
+
+    def left(self) -> float:
+        """Return the seconds that the next piece may take.
+
+        They count from the first look out for it after a token, so that a slow consumer does not
+        use them up; a keep-alive does not renew them.
+        """
+        now = time.monotonic()
+        if self._fresh:
+            self._fresh = False
+            self._deadline = now + self._patience
+            return self._patience
+        return max(self._deadline - now, 0.001)
 
     def silence(self) -> PromptError:
         """Return the error for a deadline that has passed."""
@@ -499,8 +520,8 @@ class _Progress:
         Args:
             done: The server said ``[DONE]``.
         """
-        ended = done or self.whole or self.finish_reason is not None
-        if not ended:
+        whole = self.whole and (self.answered or self.broken is None)
+        if not (done or whole or self.finish_reason is not None):
             return self.broken or CutError(_CUT, again(self.begun))
         if self.answered:
             return None
@@ -524,7 +545,7 @@ def _events(call: _Call, response: requests.Response, progress: _Progress) -> It
     count = 0
     whole: bytearray | None = None
     try:
-        for data in call.pieces(response, lambda: progress.deadline):
+        for data in call.pieces(response, progress.left):
             if whole is not None:
                 whole += data
                 if len(whole) > MAX_EVENT_BYTES:
@@ -568,7 +589,7 @@ def _body(call: _Call, response: requests.Response, seconds: float, limit: int) 
     """
     deadline = time.monotonic() + seconds
     body = bytearray()
-    for data in call.pieces(response, lambda: deadline):
+    for data in call.pieces(response, lambda: max(deadline - time.monotonic(), 0.001)):
         body += data
         if len(body) > limit:
             break
@@ -585,7 +606,7 @@ def _adapter(connected: Callable[[Any], None], send_timeout: float) -> Any:
     class Adapter(HTTPAdapter):
         def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
             pool: Any = super().get_connection_with_tls_context(*args, **options)
-            base = pool.ConnectionCls
+            base: Any = pool.ConnectionCls
 
             class Connection(base):  # type: ignore[misc]
                 def connect(self) -> None:
