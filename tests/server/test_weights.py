@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -30,6 +32,10 @@ print(launcher.fetch_weights())
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        with contextlib.suppress(ConnectionError):  # the client gave up
+            super().copyfile(source, outputfile)
+
     def log_message(self, format: str, *args: object) -> None:
         """Keep the tests' output quiet."""
 

@@ -1,0 +1,383 @@
+"""The local server as a real process with the real model: whom it serves, and when it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from copilot_magic import launcher
+from copilot_magic.errors import LauncherError
+from copilot_magic.launcher import AlreadyRunning, LocalServer, Occupant, probe
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    """Return the real weights, from the user's own cache: fetched once on each machine."""
+    return launcher.fetch_weights()
+
+
+@pytest.fixture(autouse=True)
+def cache(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return our directory in a cache of the test's own, with the weights in it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    cache = tmp_path / "cache" / "copilot_magic"
+    cache.mkdir(parents=True)
+    (cache / launcher.WEIGHTS).symlink_to(weights)
+    return cache
+
+
+@pytest.fixture(autouse=True)
+def default_port(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Let a free port be the default one, since 1337 may be in use here."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    monkeypatch.setattr(launcher, "DEFAULT_PORT", port)
+    return port
+
+
+@pytest.fixture
+def server() -> Iterator[LocalServer]:
+    """Yield the running local server."""
+    server = launcher.start()
+    assert isinstance(server, LocalServer)
+    yield server
+    launcher.stop()
+
+
+def ask(server: LocalServer, prompt: str, **options: Any) -> tuple[int, Any]:
+    """Post a prompt and return the status and the decoded answer."""
+    body = {"messages": [{"role": "user", "content": prompt}], **options}
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=120)
+    headers = {"Authorization": f"Bearer {server.api_key}", "Content-Type": "application/json"}
+    with contextlib.closing(connection):
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+
+
+def owner(port: int, then: str = "time.sleep(600)") -> tuple[subprocess.Popen[str], str]:
+    """Start a process that starts the local server and goes on with `then`; return the URL too."""
+    code = """
+        import os, sys, time
+        from copilot_magic import launcher
+        launcher.DEFAULT_PORT = int(sys.argv[1])
+        server = launcher.start()
+        print(server.base_url, flush=True)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code) + textwrap.dedent(then), str(port)]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # as a kernel's
+    )
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()
+
+
+def close(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+
+
+def ended(base_url: str) -> bool:
+    """Wait, within reason, until nobody answers at `base_url`; say whether it came to that."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if probe(base_url) is Occupant.NOTHING:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_it_answers_at_the_default_port_with_its_key_only(
+    server: LocalServer, default_port: int
+) -> None:
+    assert server.base_url == f"http://127.0.0.1:{default_port}/v1"
+    status, answer = ask(server, "Hello, i am Heiner. How are you?", max_tokens=20)
+    assert status == 200
+    assert answer["choices"][0]["message"]["content"].strip()
+    assert probe(f"http://localhost:{default_port}/v1") is Occupant.LOCKED
+
+
+def test_its_key_is_in_no_command_line_environment_log_or_repr(server: LocalServer) -> None:
+    ask(server, "Hello", max_tokens=5)
+    process = Path(f"/proc/{server.pid}")
+    for name in ("cmdline", "environ"):
+        assert server.api_key.encode() not in (process / name).read_bytes()
+    assert server.api_key not in repr(server)
+    server.stop()
+    assert server.api_key not in server.log_path.read_text()
+
+
+def test_what_was_asked_is_not_in_its_log(server: LocalServer) -> None:
+    ask(server, "zebra", max_tokens=5)
+    ask(server, "zebra " * 10_000)
+    server.stop()
+    assert "zebra" not in server.log_path.read_text()
+
+
+def test_the_path_of_the_model_is_not_in_what_it_says(server: LocalServer, cache: Path) -> None:
+    assert server.model == "SmolLM2-135M-Instruct.Q4_1"
+    _, answer = ask(server, "Hello", max_tokens=5)
+    assert answer["model"] == server.model
+    assert str(cache) not in json.dumps(answer)
+
+
+def test_it_keeps_no_output_of_its_owner_open(server: LocalServer) -> None:
+    held = Path(f"/proc/{server.pid}/fd")
+    assert {held.joinpath(number).resolve() for number in ("1", "2")} == {server.log_path}
+    ours = {(os.fstat(number).st_dev, os.fstat(number).st_ino) for number in (1, 2)}
+    for descriptor in held.iterdir():
+        assert (descriptor.stat().st_dev, descriptor.stat().st_ino) not in ours
+
+
+def test_a_web_page_of_another_origin_is_not_let_in(server: LocalServer) -> None:
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
+    with contextlib.closing(connection):
+        connection.request("GET", "/health", headers={"Origin": "https://evil.example"})
+        allowed = connection.getresponse().headers["Access-Control-Allow-Origin"]
+    assert not allowed
+
+
+def test_two_prompts_at_once_are_answered(server: LocalServer) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        answers = pool.map(lambda text: ask(server, text, max_tokens=20), ["Hello", "Goodbye"])
+        assert [status for status, _ in answers] == [200, 200]
+
+
+def test_a_prompt_longer_than_the_context_is_refused_and_the_next_one_answered(
+    server: LocalServer,
+) -> None:
+    status, answer = ask(server, "word " * 10_000)
+    assert status == 400
+    assert answer["error"]["type"] == "exceed_context_size_error"
+    assert ask(server, "Hello", max_tokens=5)[0] == 200
+
+
+def test_an_answer_can_be_held_to_a_json_schema(server: LocalServer) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+        "required": ["name", "age"],
+        "additionalProperties": False,
+    }
+    _, answer = ask(
+        server,
+        "Make up a person.",
+        max_tokens=100,
+        response_format={"type": "json_schema", "json_schema": {"name": "p", "schema": schema}},
+    )
+    person = json.loads(answer["choices"][0]["message"]["content"])
+    assert isinstance(person["age"], int)
+
+
+def test_starting_twice_finds_the_one_that_runs(server: LocalServer) -> None:
+    assert launcher.start() == AlreadyRunning(server.base_url, server)
+    assert launcher.start(server.path, server.port) == AlreadyRunning(server.base_url, server)
+    assert launcher.running() is server
+
+
+def test_another_model_or_port_wants_the_first_one_stopped(
+    server: LocalServer, tmp_path: Path
+) -> None:
+    (tmp_path / "other.gguf").write_bytes(b"GGUF")
+    with pytest.raises(LauncherError, match="%copilot stop"):
+        launcher.start(tmp_path / "other.gguf")
+    with pytest.raises(LauncherError, match="%copilot stop"):
+        launcher.start(port=server.port - 1)
+    assert server.alive
+
+
+def test_stop_ends_it_and_may_be_said_twice(server: LocalServer) -> None:
+    assert launcher.stop() is server
+    assert not server.alive
+    assert probe(server.base_url) is Occupant.NOTHING
+    assert launcher.stop() is None
+    server.stop()
+
+
+def test_it_can_be_started_again_at_once(server: LocalServer) -> None:
+    ask(server, "Hello", max_tokens=5)
+    launcher.stop()
+    again = launcher.start()
+    assert isinstance(again, LocalServer)
+    assert (again.port, again.alive) == (server.port, True)
+    assert again.api_key != server.api_key
+
+
+def test_one_that_died_is_started_anew(server: LocalServer) -> None:
+    os.kill(server.pid, signal.SIGKILL)
+    assert ended(server.base_url)
+    again = launcher.start()
+    assert isinstance(again, LocalServer)
+    assert again.pid != server.pid
+
+
+def test_a_model_by_path_is_served_beside_a_chat_server_on_the_default_port(
+    server: LocalServer, weights: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.gguf"
+    mine.symlink_to(weights)
+    code = f"""
+        from copilot_magic import launcher
+        launcher.DEFAULT_PORT = {server.port}
+        with launcher.start({str(mine)!r}) as server:
+            print(server.port, server.model)
+    """
+    other = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
+    )
+    port, model = other.stdout.split()
+    assert int(port) != server.port
+    assert model == "mine"
+
+
+def test_a_second_kernel_gets_a_server_of_its_own(default_port: int) -> None:
+    first, first_url = owner(default_port)
+    second, second_url = owner(default_port)
+    try:
+        assert urlsplit(first_url).port == default_port
+        assert urlsplit(second_url).port != default_port
+        assert probe(first_url) is probe(second_url) is Occupant.LOCKED
+    finally:
+        close(first)
+        assert ended(first_url)
+        assert probe(second_url) is Occupant.LOCKED, "it ended with another's owner"
+        close(second)
+        assert ended(second_url)
+
+
+@pytest.fixture
+def lost_port(default_port: int) -> Iterator[int]:
+    """Yield the default port, held so that it looks free until one wants to listen there."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", default_port))
+        yield default_port
+
+
+def test_a_default_port_that_is_lost_meanwhile_is_replaced_by_another(lost_port: int) -> None:
+    server = launcher.start()
+    assert isinstance(server, LocalServer)
+    with server:
+        assert server.port != lost_port
+        assert ask(server, "Hello", max_tokens=5)[0] == 200
+
+
+def test_a_port_asked_for_that_is_lost_meanwhile_is_an_error(lost_port: int) -> None:
+    with pytest.raises(LauncherError, match=f"Port {lost_port} is in use by another process"):
+        launcher.start(port=lost_port)
+
+
+def test_two_kernels_that_start_at_the_same_moment_both_get_one(default_port: int) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        (first, first_url), (second, second_url) = pool.map(owner, [default_port] * 2)
+    try:
+        assert first_url != second_url
+        assert probe(first_url) is probe(second_url) is Occupant.LOCKED
+    finally:
+        close(first)
+        close(second)
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "os.kill(os.getpid(), 9)",
+        "os._exit(0)",
+        "sys.exit(1)",
+        """
+        if os.fork():
+            os.kill(os.getpid(), 9)
+        sys.stdin.read()  # the child lives on, and has the pipe to the server as well
+        """,
+    ],
+    ids=["killed", "left", "done", "killed, with a fork living on"],
+)
+def test_it_ends_with_its_owner(default_port: int, then: str) -> None:
+    process, url = owner(default_port, then)
+    try:
+        process.wait(30)
+        assert ended(url)
+    finally:
+        close(process)
+
+
+def test_a_fork_of_its_owner_uses_it_and_does_not_end_it(default_port: int) -> None:
+    process, url = owner(
+        default_port,
+        """
+        if not os.fork():
+            assert server.alive
+            launcher.stop()
+            sys.exit()  # which runs what is to be done at exit
+        print(os.waitstatus_to_exitcode(os.wait()[1]), server.alive, flush=True)
+        time.sleep(600)
+        """,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "0 True\n"
+        assert probe(url) is Occupant.LOCKED
+    finally:
+        close(process)
+
+
+def test_the_interrupt_of_a_cell_does_not_reach_it(default_port: int) -> None:
+    process, url = owner(
+        default_port,
+        """
+        import signal
+        signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
+        print("ready", flush=True)
+        time.sleep(600)
+        """,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.stdout.readline() == "interrupted\n"
+        assert probe(url) is Occupant.LOCKED
+    finally:
+        close(process)
+
+
+def test_a_model_that_was_cut_short_is_said_to_be_incomplete(weights: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.gguf"
+    with weights.open("rb") as whole:
+        cut.write_bytes(whole.read(50_000_000))
+    with pytest.raises(LauncherError) as caught:
+        launcher.start(cut)
+    assert caught.value.message.startswith("cut.gguf could not be loaded: tensor '")
+    assert "corrupted or incomplete" in caught.value.message
+    assert "corrupted or incomplete" in Path(caught.value.hint[len("Its log: ") :]).read_text()
+    assert launcher.running() is None
+
+
+def test_a_damaged_model_is_said_to_be_so(weights: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.gguf"
+    with weights.open("rb") as whole:
+        damaged.write_bytes(whole.read(1000) + b"\xe0\xe1\xe2\xe3" * 100_000)
+    with pytest.raises(LauncherError, match=r"^damaged\.gguf could not be loaded: \w+") as caught:
+        launcher.start(damaged)
+    assert "init server" not in caught.value.message
