@@ -22,7 +22,7 @@ from copilot_magic.conversation import Conversation, Turn
 from copilot_magic.store import ReplayFile, Store
 
 KILLS = 50
-AT_ONCE = 5
+AT_ONCE = 10
 # Seconds. A writer whose own reports are further apart than this stood still with its machine, and
 # says nothing about what it would have lost.
 STANDSTILL = 0.2
