@@ -47,7 +47,7 @@ class CopilotScript:
         body = exchange.request.json
         copilot = body.get("provider") == "Copilot" and self.generation != "stateless"
         if body.get("conversation") and not copilot:
-            # The object is another provider's; gpt4free hands it on, and the provider trips over it.
+            # gpt4free hands the object on, and a provider trips over one that is not its own.
             exchange.reply(500, {"error": {"message": "Request execution failed"}})
             return
         messages = body["messages"]
