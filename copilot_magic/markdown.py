@@ -45,7 +45,7 @@ PART = 2_000
 """Characters from which a code block or a list is settled in parts; others from twice as many."""
 
 LINE = 4_000
-"""Characters from which a line is wrapped at a space; without a space, from four times as many."""
+"""Characters from which a line is wrapped at a space; without a space, from twice as many."""
 
 DATA_IMAGE = 2_000_000
 """Longest picture, in characters of Base64, that may stand in the text itself."""
@@ -162,7 +162,7 @@ _TASK = re.compile(r"\[([ xX])\][ \t]+")
 def _parser(remote_images: bool) -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": NESTING})
+    parser = MarkdownIt("commonmark", {"html": False, "xhtmlOut": False, "maxNesting": NESTING})
     parser.enable(["table", "strikethrough"])
     parser.block.ruler.before(
         "fence",
@@ -194,7 +194,7 @@ def _harden(state: StateCore, remote_images: bool) -> None:
         elif token.type == "inline":
             _tick_box(state.tokens, index)
             token.children = _safe_links(token.children or [], remote_images)
-        if directed and token.tag in _DIRECTED:
+        if directed and token.nesting == 1 and token.tag in _DIRECTED:
             attrs["dir"] = "auto"
             attrs.setdefault("style", "text-align:start")
         token.attrs = attrs
@@ -316,7 +316,9 @@ def _bare_address(state: StateInline, silent: bool) -> bool:
 
 _CLOSERS = {"$$": "$$", "\\[": "\\]", "\\(": "\\)"}
 # As Pandoc has it: no space inside the dollars and no digit behind, so "$5 and $6" is no formula.
-_DOLLARS = re.compile(r"\$(?![\s$])((?:[^$\\]|\\.)+)(?<!\s)\$(?![\d$])", re.DOTALL)
+_DOLLARS = re.compile(
+    r"\$(?![\s$]|\d[\d.,]*\s+[A-Za-z]{2})((?:[^$\\]|\\.)+)(?<!\s)\$(?![\d$])", re.DOTALL
+)
 _MATH_OPEN = re.compile(
     r"\$\$(?!\$)|\\\[|\\begin\{(?:equation|align|alignat|gather|multline|flalign|eqnarray)\*?\}"
 )
@@ -419,7 +421,7 @@ _LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{1,30}")
 
 def _language(info: str) -> str:
     """Return the language a fence names, such as ``python`` of ``python title="x"``."""
-    found = _LANGUAGE.search(info.partition(" ")[0].removeprefix("{").removeprefix("."))
+    found = _LANGUAGE.search(info.strip().partition(" ")[0].removeprefix("{").removeprefix("."))
     return found.group() if found else ""
 
 
@@ -454,7 +456,7 @@ def _tokens(code: str, language: str) -> list[tuple[str, str]]:
     if lexer is None:
         return [("", code)]
     pieces = [(_css_class(kind), value) for kind, value in lexer.get_tokens(code)]
-    # A lexer may drop what it takes for noise; the code is to be shown as it is.
+    # A lexer may drop what it takes for noise; the code is shown as it is.
     return pieces if "".join(value for _, value in pieces) == code else [("", code)]
 
 
@@ -487,7 +489,7 @@ def _code_html(token: Token) -> str:
     classes = f"highlight copilot-code {token.attrs.get('class', '')}".rstrip()
     named = language and "copilot-cont" not in classes
     label = f'<div class="copilot-language">{html.escape(language)}</div>' if named else ""
-    code = _highlighted(token.content.removesuffix("\n"), language)
+    code = _highlighted(token.content, language)
     # The HTML parser drops a line end right behind <pre>.
     gap = "\n" if code.startswith("\n") else ""
     return f'<div class="{classes}" dir="ltr">{label}<pre>{gap}{code}</pre></div>\n'
@@ -556,6 +558,15 @@ _OPEN_DATA = re.compile(r"\(data:image/[a-z]+;base64,[A-Za-z0-9+/=]*$")
 _ITEM = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)]) {1,4}(?=\S)")
 _QUOTE = re.compile(r" {0,3}> ?")
 _LISTS = ("bullet_list_open", "ordered_list_open")
+# Lines that go on with the block before them: reading all of it again at each would be quadratic.
+_IN_LIST = re.compile(r"[ \t]*$|  |\t|[-+*] |\d{1,9}[.)] ")
+_SAME = {
+    "bullet_list_open": _IN_LIST,
+    "ordered_list_open": _IN_LIST,
+    "blockquote_open": re.compile(r" {0,3}>"),
+    "table_open": re.compile(r" {0,3}\|"),
+    "code_block": re.compile(r"[ \t]*$|    |\t"),
+}
 
 
 @dataclass
@@ -604,6 +615,7 @@ class Stream:
         self._size = 0  # of these lines, in characters
         self._enough = PART  # the size from which they are worth cutting
         self._fence: re.Pattern[str] | None = None  # what ends the code block they are
+        self._same: re.Pattern[str] | None = None  # what goes on with their last block
         self._opened: list[_Opened] = []  # what their beginning goes on with
         self._pieces: list[str] = []  # of the line being written
         self._length = 0  # of these pieces, in characters
@@ -640,7 +652,7 @@ class Stream:
     def tail(self) -> str:
         """Return the HTML of what is not settled, shown as what it is going to be."""
         line = "".join(self._pieces)
-        if len(line) > 4 * LINE:  # a picture on its way
+        if len(line) > 2 * LINE:  # a picture on its way
             line = line[: line.rfind("![")]
         if (_FENCE_BEGUN if self._fence else _UNSURE).fullmatch(line):
             line = ""
@@ -673,7 +685,7 @@ class Stream:
             return 0
         if not self._fence and (found := _BREAK.match(line, 0, LINE)):
             return found.end()
-        limit = 4 * LINE
+        limit = 2 * LINE
         if len(line) > limit and _OPEN_DATA.search(line[:limit]):
             limit = DATA_IMAGE
         return limit if len(line) > limit else 0
@@ -687,6 +699,8 @@ class Stream:
         if self._fence:
             if self._fence.match(line):
                 settled.append(self._settle(len(self._lines)))
+        elif self._same and self._same.match(line):
+            pass
         elif after_blank or _MAY_BEGIN.match(line):
             settled.append(self._settle_closed(blank=not line.strip()))
         if self._size >= self._enough:
@@ -713,18 +727,20 @@ class Stream:
             closed = last.type in ("heading_open", "hr")
         ends = blank and last.type not in (*_LISTS, "code_block", "fence", "math_block")
         html = self._settle(len(self._lines) if ends else end if closed else begin)
+        if self._lines:
+            self._same = _SAME.get(last.type)
         if last.type == "fence" and not closed:
             self._fence = re.compile(f" {{0,3}}{last.markup}{last.markup[0]}*[ \t]*$")
         return html
 
     def _settle(self, count: int, going_on: Sequence[_Opened] = ()) -> str:
         """Return the HTML of the first lines, which are final, and forget them."""
-        text = _mended("".join(self._lines[:count]))
+        text = "".join(self._lines[:count])
         html = self._html(text, {"references": self._references}, going_on) if text.strip() else ""
         if count:
             del self._lines[:count]
             self._size = sum(map(len, self._lines))
-            self._enough, self._fence, self._opened = PART, None, []
+            self._enough, self._fence, self._same, self._opened = PART, None, None, []
         return html
 
     def _settle_part(self) -> str:
@@ -732,11 +748,11 @@ class Stream:
         cut = self._find_cut()
         html = ""
         if cut:
-            fence = self._fence
+            fence, same = self._fence, self._same
             html = self._settle(cut.line, cut.opened)
             self._lines[: cut.replaced] = cut.opening
             self._size = sum(map(len, self._lines))
-            self._fence, self._opened = fence, cut.opened
+            self._fence, self._same, self._opened = fence, same, cut.opened
         # Growing by a quarter before the next try keeps the cost of trying linear.
         self._enough = max(PART, self._size * 5 // 4)
         return html
@@ -772,7 +788,7 @@ class Stream:
                     break
             if last.type in _LISTS:
                 start = None if last.type == _LISTS[0] else int(last.attrs.get("start", 1))
-                loose = any(
+                loose = "loose" in last.meta or any(
                     t.type == "paragraph_open" and t.level == level + 2 and not t.hidden
                     for t in tokens[index:]
                 )
@@ -806,23 +822,27 @@ class Stream:
             return _Cut(
                 end - 1, [prefix + lines[begin][len(prefix) :], lines[begin + 1]], 0, opened
             )
-        while end > begin and not lines[end - 1].strip():
-            end -= 1
-        last = lines[end - 1]
-        if end - begin < 2:
-            return None
-        if leaf.type == "code_block" and _continues(last, prefix):
-            return _Cut(end - 1, [prefix + last[len(prefix) :]], 1, opened)
-        if leaf.type == "paragraph_open":
-            text = "".join(lines[begin : end - 1])
-            if size < 4 * PART and _completed(text) != text:
-                return None  # in the midst of a link, an emphasis, a formula
-            last = last[len(prefix) :] if _continues(last, prefix) else last
-            return _Cut(end - 1, [prefix + last.lstrip()], 1, opened)
+        if leaf.type == "code_block":
+            last = max(n for n in range(begin, end) if lines[n].strip())
+            whole = last > begin and _continues(lines[last], prefix)
+            return _Cut(last, [prefix + lines[last][len(prefix) :]], 1, opened) if whole else None
+        if leaf.type == "paragraph_open" and end - begin > 1:
+            # Not in the midst of an emphasis, a link or a formula, if that can be helped.
+            for last in range(end - 1, max(begin, end - 30), -1):
+                text = "".join(lines[begin:last]).rstrip()
+                if _completed(text) == text:
+                    break
+            else:
+                if size < 4 * PART:
+                    return None
+                last = end - 1
+            rest = lines[last]
+            rest = rest[len(prefix) :] if _continues(rest, prefix) else rest
+            return _Cut(last, [prefix + rest.lstrip()], 1, opened)
         return None
 
     def _html(self, text: str, env: dict[str, Any], going_on: Sequence[_Opened]) -> str:
-        tokens = self._parser.parse(text, env)
+        tokens = self._parser.parse(_mended(text), env)
         self._resume(tokens)
         for level, block in enumerate(going_on):
             last = next((t for t in reversed(tokens) if t.level == level and t.nesting >= 0), None)
@@ -839,6 +859,7 @@ class Stream:
             if block.start is not None:
                 token.attrSet("start", block.start)
             if block.loose:
+                token.meta["loose"] = True
                 for paragraph in tokens:
                     if paragraph.level == token.level + 2 and paragraph.tag == "p":
                         paragraph.hidden = False
@@ -870,7 +891,7 @@ _FENCE_BEGUN = re.compile(r" {0,3}[`~]+[ \t]*")
 _TABLE_BEGUN = re.compile(r"(?:^|\n)[ \t]*\|[^\n]*$")
 _MARK = re.compile(r"\\.|`+|\$\$?|\*+|_+|~~|!?\[|\]", re.DOTALL)
 _DESTINATION = re.compile(r"\((?:[^()\s\\]|\\.|\([^()\s]*\)|[ \t\n]+(?:\"[^\"]*\"|'[^']*'))*")
-_FORMULA_BEGUN = re.compile(r"(?=[^$]{1,200}\Z)[^\s\d][^$]*?[\\^_{}=]|\\")
+_FORMULA_BEGUN = re.compile(r"(?=[^$]{1,200}\Z)(?:\\|[^\s\d].*?[\\^_{}=])", re.DOTALL)
 
 
 def _show_unfinished(state: StateCore) -> None:
@@ -916,7 +937,7 @@ def _completed(text: str) -> str:
             if sign and not right.isspace() and not left.isalnum():
                 runs.append(sign)
             elif sign and position == len(text):
-                text = text[: len(text) - len(sign)].rstrip()
+                text = text[: len(text) - len(sign)]
         elif sign.endswith("["):
             brackets.append(begin)
         elif sign == "]" and brackets:
@@ -928,7 +949,7 @@ def _completed(text: str) -> str:
                 break
             if destination and text[destination.end()] == ")":
                 position = destination.end() + 1
-    return text + "".join(reversed(runs))
+    return text.rstrip() + "".join(reversed(runs))
 
 
 def _end_of_literal(text: str, begin: int, sign: str) -> int | None:
