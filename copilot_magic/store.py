@@ -141,7 +141,7 @@ class Store:
         self._grown = {}
 
     @classmethod
-    def open(cls, path: str | None = "") -> Store:
+    def open(cls, path: str = "") -> Store:
         """Open the file at `path`, made if new; an empty path is the user's data directory."""
         store = cls(os.path.realpath(Path(path).expanduser()) if path else _default_path())
         store._transact(lambda connection: None)

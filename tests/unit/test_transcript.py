@@ -18,6 +18,7 @@ from copilot_magic.arguments import prompt_parser, split_words
 from copilot_magic.conversation import Conversation, Turn
 from copilot_magic.errors import UsageError
 from copilot_magic.transcript import (
+    TURN_FIELDS,
     from_json,
     request_key,
     to_json,
@@ -116,6 +117,33 @@ def tokens(markdown: str, kind: str) -> list[str]:
 @given(CONVERSATIONS)
 def test_what_is_exported_as_json_is_imported_the_same(conversation: Conversation) -> None:
     assert fields(from_json(to_json(conversation))) == fields(conversation)
+
+
+def test_every_field_of_a_turn_that_is_kept_is_imported() -> None:
+    turn = Turn(
+        "Why?",
+        answer="Because.",
+        reasoning="Hm.",
+        status="failed",
+        error="cut",
+        finish_reason="length",
+        usage={"total_tokens": 3},
+        model="m",
+        provider="p",
+        server="http://localhost/v1",
+        asked_provider="q",
+        cell_id="c",
+        started=1.0,
+        first_token=2.0,
+        elapsed=3.0,
+        stale=True,
+        notes=["n"],
+        replayed=True,
+        options={"model": "m"},
+    )
+    untouched = Turn("")
+    assert all(getattr(turn, name) != getattr(untouched, name) for name in TURN_FIELDS)
+    assert vars(from_json(to_json(Conversation(turns=[turn]))).turns[0]) == vars(turn)
 
 
 def test_json_holds_no_objects_of_the_server_and_no_credentials() -> None:
