@@ -1,0 +1,205 @@
+"""A conversation is never forgotten, whichever generation of servers answers.
+
+The server is scripted after what each generation does; its answers hold all that the model knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from copilot_server import GENERATIONS, CopilotScript
+from scripted_server import Exchange, ScriptedServer
+
+from copilot_magic.errors import PromptError
+from copilot_magic.protocol import Delta
+from copilot_magic.session import Events, Session
+from copilot_magic.settings import Settings
+
+
+@pytest.fixture(params=GENERATIONS)
+def copilot(request: pytest.FixtureRequest, server: ScriptedServer) -> CopilotScript:
+    """Return the script of one generation, which the server follows."""
+    script = CopilotScript(request.param)
+    server.script(script)
+    return script
+
+
+# gpt4free 0.4.0 goes on in the thread it knows by the `conversation_id`, and types only what the
+# user says last: what was typed there cannot be taken back, nor is anything else read.
+NOT_040 = pytest.mark.parametrize("copilot", GENERATIONS[:2] + GENERATIONS[3:], indirect=True)
+
+
+@pytest.fixture
+def session(server: ScriptedServer, tmp_path: Path) -> Iterator[Session]:
+    session = Session(Settings(base_url=server.base_url, store=str(tmp_path / "talks.db")))
+    yield session
+    session.close()
+
+
+def told(events: Events) -> str:
+    return "".join(event.content for event in events if isinstance(event, Delta))
+
+
+def test_each_cell_knows_those_before(session: Session, copilot: CopilotScript) -> None:
+    told(session.ask("My name is Heiner"))
+    told(session.ask("I live in Kiel"))
+    seen = told(session.ask("Who am I, and where?"))
+    for part in ("Heiner", "Kiel", "Who am I"):
+        assert part in seen
+
+
+def test_nothing_is_typed_twice_into_a_thread(session: Session, server: ScriptedServer) -> None:
+    copilot = CopilotScript("gpt4free 8")
+    server.script(copilot)
+    for prompt in ("My name is Heiner", "I live in Kiel", "Who am I?"):
+        told(session.ask(prompt))
+    (thread,) = copilot.threads.values()
+    assert thread == ["My name is Heiner", "I live in Kiel", "Who am I?"]
+
+
+def test_a_restored_conversation_is_known(
+    session: Session, copilot: CopilotScript, server: ScriptedServer
+) -> None:
+    told(session.ask("My name is Heiner"))
+    name = session.conversation.name
+    session.close()
+    copilot.restart()
+    restored = Session(session.settings)
+    restored.use(name)
+    assert "Heiner" in told(restored.ask("Who am I?"))
+    seen = told(restored.ask("And now?"))
+    assert "Heiner" in seen
+    assert "Who am I?" in seen
+    restored.close()
+
+
+def test_a_conversation_goes_on_after_its_server_has_restarted(
+    session: Session, copilot: CopilotScript
+) -> None:
+    told(session.ask("My name is Heiner"))
+    copilot.restart()
+    assert "Heiner" in told(session.ask("Who am I?"))
+
+
+@pytest.mark.parametrize("interrupted", [0, 1])
+def test_an_interrupted_turn_is_known(
+    session: Session, copilot: CopilotScript, interrupted: int
+) -> None:
+    prompts = ["My name is Heiner", "I live in Kiel"]
+    for number, prompt in enumerate(prompts):
+        events = session.ask(prompt)
+        if number == interrupted:
+            next(events)
+            events.close()
+        else:
+            told(events)
+    seen = told(session.ask("Who am I, and where?"))
+    assert "Heiner" in seen
+    assert "Kiel" in seen
+
+
+@NOT_040
+def test_a_rerun_turn_is_known_in_its_new_words_only(
+    session: Session, copilot: CopilotScript
+) -> None:
+    told(session.ask("My name is Heiner", cell_id="A"))
+    told(session.ask("I live in Kiel", cell_id="B"))
+    told(session.ask("I live in Rom", cell_id="B"))
+    seen = told(session.ask("Who am I, and where?", cell_id="C"))
+    assert "Heiner" in seen
+    assert "Rom" in seen
+    assert "Kiel" not in seen
+
+
+@NOT_040
+def test_a_rerun_first_turn_knows_nothing(session: Session, copilot: CopilotScript) -> None:
+    told(session.ask("My name is Heiner", cell_id="A"))
+    told(session.ask("I live in Kiel", cell_id="B"))
+    seen = told(session.ask("My name is Greta", cell_id="A"))
+    assert "Heiner" not in seen
+    assert "Kiel" not in seen
+
+
+@NOT_040
+def test_a_switch_of_providers_and_back_forgets_nothing(
+    session: Session, copilot: CopilotScript
+) -> None:
+    told(session.ask("My name is Heiner"))
+    assert "Heiner" in told(session.ask("I live in Kiel", options={"provider": "Other"}))
+    seen = told(session.ask("Who am I, and where?"))
+    assert "Heiner" in seen
+    assert "Kiel" in seen
+
+
+def test_a_failed_turn_loses_nothing(
+    session: Session, copilot: CopilotScript, server: ScriptedServer
+) -> None:
+    told(session.ask("My name is Heiner"))
+
+    def broken(exchange: Exchange) -> None:
+        exchange.reply(500, {"error": {"message": "Request execution failed"}})
+
+    server.script(broken)
+    with pytest.raises(PromptError):
+        told(session.ask("I live in Kiel"))
+    server.script(copilot)
+    assert "Heiner" in told(session.ask("Who am I?"))
+
+
+def test_a_repeated_prompt_is_not_dropped(session: Session, copilot: CopilotScript) -> None:
+    for _ in range(3):
+        seen = told(session.ask("More!"))
+    assert session.conversation.turns[-1].answer == seen
+    users = [line for line in copilot.seen[-1].splitlines() if "More!" in line]
+    assert len(users) >= 3
+
+
+def test_a_system_message_reaches_the_model(session: Session, copilot: CopilotScript) -> None:
+    assert "Be brief" in told(session.ask("Hello", system="Be brief"))
+    assert "Be brief" in told(session.ask("Hello again"))
+
+
+@NOT_040
+def test_a_new_system_message_replaces_the_old_one(
+    session: Session, copilot: CopilotScript
+) -> None:
+    told(session.ask("My name is Heiner", system="Be brief"))
+    seen = told(session.ask("Who am I?", system="Be long-winded"))
+    assert "Be long-winded" in seen
+    assert "Heiner" in seen
+
+
+def test_another_model_knows_the_conversation(session: Session, copilot: CopilotScript) -> None:
+    told(session.ask("My name is Heiner"))
+    assert "Heiner" in told(session.ask("Who am I?", options={"model": "another"}))
+
+
+def test_the_conversation_id_is_always_sent_and_the_same(
+    session: Session, copilot: CopilotScript, server: ScriptedServer
+) -> None:
+    for prompt in ("one", "two"):
+        told(session.ask(prompt))
+    ids = {body["conversation_id"] for body in server.posts}
+    assert ids == {session.conversation.conversation_id}
+
+
+def test_continuing_an_interrupted_first_answer_is_understood(
+    session: Session, copilot: CopilotScript
+) -> None:
+    events = session.ask("My name is Heiner")
+    next(events)
+    events.close()
+    assert "Heiner" in told(session.go_on())
+
+
+def test_copilot_behind_another_url_is_told_all(
+    session: Session, copilot: CopilotScript, server: ScriptedServer
+) -> None:
+    told(session.ask("My name is Heiner"))
+    with ScriptedServer(CopilotScript(copilot.generation)) as other:
+        session.settings = replace(session.settings, base_url=other.base_url)
+        assert "Heiner" in told(session.ask("Who am I?"))
+        assert "conversation" not in other.posts[0]
