@@ -226,6 +226,24 @@ def test_an_answer_is_written_while_it_grows_also_when_the_server_falls_silent(
     until(lambda: loaded(store, "Talk").turns[0].answer.endswith("there was"))
 
 
+def test_what_grows_while_a_write_waits_is_written_by_the_next(
+    store: Store, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "GROWTH_INTERVAL", 0.01)
+    conversation, turns = Conversation("Talk"), [Turn("one"), Turn("two")]
+    for turn in turns:
+        conversation.begin(turn)
+        store.begin_turn(conversation, turn)
+        turn.answer = "Once"
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        store.grow_turn(turns[0])
+        until(lambda: not store._grown)
+        store.grow_turn(turns[1])
+        holder.execute("ROLLBACK")
+    until(lambda: [turn.answer for turn in loaded(store, "Talk").turns] == ["Once", "Once"])
+
+
 def test_closing_writes_what_has_grown_and_a_later_call_opens_the_file_again(store: Store) -> None:
     conversation, turn = Conversation("Talk"), Turn("Tell me")
     conversation.begin(turn)
