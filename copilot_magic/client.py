@@ -205,7 +205,7 @@ class ChatClient:
         provider = body.get("provider") or ""
         progress = _Progress(settings)
         with closing(self._send(call, "/chat/completions", body)) as response:
-            reader = ChunkReader()
+            reader = ChunkReader(call.redact)
             failure: PromptError | None = None
             try:
                 for event in _events(call, response, progress):
@@ -274,7 +274,7 @@ class ChatClient:
         """Return the typed error for a response that is no success."""
         settings, status = self._settings, response.status_code
         if 300 <= status < 400 and "Location" in response.headers:
-            where = shown(target)
+            where = call.redact(shown(target))
             return StatusError(
                 f"The server answered {status}: it sends on to {where}",
                 "If that is the right server, put its address into base_url",
@@ -569,7 +569,8 @@ def _events(call: _Call, response: requests.Response, progress: _Progress) -> It
     if whole is not None:
         text = whole.decode("utf-8", "replace")
         if head[:1] == b"<":
-            raise _no_completion(f"an HTML page: {one_line(html_title(text), 80)}")
+            title = one_line(call.redact(html_title(text)), 80)
+            raise _no_completion(f"an HTML page: {title}")
         yield Event(text)
         return
     for event in decoder.finish():
@@ -717,16 +718,15 @@ def _unreached(error: Exception, url: str, proxy: str, settings: Settings) -> Co
 
     where = shown(settings.base_url)
     host = urlsplit(url).hostname or ""
+    unusable = (failed.InvalidURL, failed.InvalidSchema, urllib3.LocationValueError)
     why = one_line(_reason(causes), 120)
-    if isinstance(error, (failed.InvalidURL, failed.MissingSchema, urllib3.LocationValueError)):
-        return UsageError(f"base_url cannot be used: {where}", _CHECK)
-    if isinstance(error, failed.ProxyError) or (
-        proxy and isinstance(error, (failed.InvalidSchema, failed.InvalidProxyURL))
-    ):
+    if isinstance(error, failed.ProxyError) or (proxy and isinstance(error, unusable)):
         return ProxyError(
             f"The proxy {proxy} failed: {why}",
             "Check HTTPS_PROXY and HTTP_PROXY; NO_PROXY names hosts that need none",
         )
+    if isinstance(error, unusable):
+        return UsageError(f"base_url cannot be used: {where}", _CHECK)
     if isinstance(error, failed.SSLError):
         hint = "For a certificate of your own: REQUESTS_CA_BUNDLE=/path/to/certificates.pem"
         if "WRONG_VERSION_NUMBER" in why or "RECORD_LAYER" in why:

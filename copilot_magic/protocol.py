@@ -139,12 +139,16 @@ class ChunkReader:
     Text in a ``<think>`` block that begins the answer is reasoning. Later blocks belong to the
     answer, which may well be about such blocks.
 
+    Args:
+        redact: Takes out of a text what must not be in an error.
+
     Attributes:
         done: The server said ``[DONE]``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, redact: Callable[[str], str] = str) -> None:
         self.done = False
+        self._redact = redact
         # What takes the next text; None once all of it belongs to the answer.
         self._take: Callable[[str], tuple[str, str]] | None = self._begin
         self._held = ""  # text of which the meaning depends on what follows
@@ -172,9 +176,9 @@ class ChunkReader:
         try:
             chunk, end = _decode_json(data)
         except (ValueError, RecursionError) as error:
-            raise _not_a_chunk(data) from error
+            raise _not_a_chunk(self._redact(data)) from error
         if type(chunk) is not dict or (end != len(data) and data[end:].strip()):
-            raise _not_a_chunk(data)
+            raise _not_a_chunk(self._redact(data))
         # To look for one character first is ten times faster.
         escaped = "\\" in data and "\\u" in data
         return self._interpret(chunk, escaped, event == "error")
