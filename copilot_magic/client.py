@@ -727,7 +727,8 @@ def _unreached(error: Exception, url: str, proxy: str, settings: Settings) -> Co
         )
     if isinstance(error, unusable):
         return UsageError(f"base_url cannot be used: {where}", _CHECK)
-    if isinstance(error, failed.SSLError):
+    # A plain OSError is how requests says that there is no such file of certificates.
+    if isinstance(error, failed.SSLError) or type(error) is OSError:
         hint = "For a certificate of your own: REQUESTS_CA_BUNDLE=/path/to/certificates.pem"
         if "WRONG_VERSION_NUMBER" in why or "RECORD_LAYER" in why:
             hint = "The server seems not to encrypt: use http:// in base_url"

@@ -370,6 +370,9 @@ def _error_message(value: Any, depth: int = 0) -> str:
                 # FastAPI says in `loc` which field of the body is meant, as a path.
                 if isinstance(where := value.get("loc"), list):
                     return f"{'.'.join(map(str, where))}: {message}"
+                # OpenAI's codes are words, and surer than its sentences.
+                if isinstance(code := value.get("code"), str) and code not in message:
+                    return f"{message} ({code})"
                 return message
     if isinstance(value, list) and value and depth < 3:
         return "; ".join(_error_message(item, depth + 1) for item in value[:3])

@@ -18,6 +18,7 @@ import contextlib
 import json
 import select
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -26,6 +27,7 @@ from dataclasses import dataclass
 from email.message import Message
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -150,7 +152,8 @@ class Exchange:
             readable, _, _ = select.select([self._connection], [], [], 0.02)
             if readable:
                 try:
-                    if not self._connection.recv(1, socket.MSG_PEEK):
+                    # The method of an SSL socket knows no flags.
+                    if not socket.socket.recv(self._connection, 1, socket.MSG_PEEK):
                         return True
                 except ConnectionError:
                     return True
@@ -193,12 +196,16 @@ def echo(exchange: Exchange) -> None:
 class ScriptedServer:
     """Serve on a free port of 127.0.0.1 while the ``with`` block lasts.
 
+    Args:
+        handler: The script for the POST requests.
+        certificate: Serve HTTPS with this certificate and key, in one PEM file.
+
     Attributes:
         requests: What was received, oldest first.
         get: Answers to GET by path: status, headers, body.
     """
 
-    def __init__(self, handler: Handler = echo) -> None:
+    def __init__(self, handler: Handler = echo, certificate: Path | None = None) -> None:
         self.requests: list[Request] = []
         models = json.dumps({"object": "list", "data": [{"id": "scripted-model"}]}).encode()
         self.get: dict[str, Page] = {
@@ -210,6 +217,14 @@ class ScriptedServer:
         self._connections: set[socket.socket] = set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._request_handler())
         self._server.daemon_threads = True
+        self._scheme = "http" if certificate is None else "https"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            # The handshake is left to the thread of each connection.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
     @property
@@ -220,7 +235,7 @@ class ScriptedServer:
     @property
     def base_url(self) -> str:
         """Return the URL to give to a client."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{self._scheme}://127.0.0.1:{self.port}/v1"
 
     @property
     def posts(self) -> list[Any]:

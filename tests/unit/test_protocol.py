@@ -122,6 +122,10 @@ def text(deltas: list[Delta]) -> tuple[str, str]:
             Delta(finish_reason="length"),
         ),
         ('{"error": {"message": "broken"}}', Delta(error="broken")),
+        (
+            '{"error": {"message": "broken", "code": "too_bad"}}',
+            Delta(error="broken (too_bad)"),
+        ),
         ('{"error": {"code": 502, "metadata": {}, "message": "broken"}}', Delta(error="broken")),
         ('{"error": "broken"}', Delta(error="broken")),
         ('{"error": {"detail": "broken"}}', Delta(error="broken")),
