@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -373,7 +374,8 @@ class SlowFile(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(bytes(2_000_000))
         self.started.set()
-        self.connection.recv(1)
+        with contextlib.suppress(ConnectionError):
+            self.connection.recv(1)
         self.gone.set()
 
     def log_message(self, format: str, *args: object) -> None:
