@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -119,6 +119,8 @@ class Session:
             write(store)
         except StoreError as error:
             self._store = None
+            with suppress(StoreError):
+                store.close()
             self._notes.append(f"from here on this conversation is not kept: {error}")
 
     # Conversations
@@ -258,6 +260,10 @@ class Session:
             name, number = f"{wanted} {number}", number + 1
         return name
 
+    def _place(self, conversation: Conversation) -> str:
+        """Return the notebook that is to resume `conversation`: none for one asked in passing."""
+        return self._notebook if conversation is self._conversation else ""
+
     def _resumed(self) -> Conversation | None:
         if not self._notebook:
             return None
@@ -310,8 +316,9 @@ class Session:
         before = len(conversation.turns) if at is None else at
         key = self._request_key(conversation, turn, before)
         events = self._replayed(turn, key, replay)
+        place = self._place(conversation)
         replaced = conversation.begin(turn, at)
-        self._keep(lambda store: store.begin_turn(conversation, turn, replaced, self._notebook))
+        self._keep(lambda store: store.begin_turn(conversation, turn, replaced, place))
         yield from self._receive(conversation, turn, prompt, before, events, replaced)
         if not turn.replayed:
             self._keep_answer(key, turn)
@@ -350,6 +357,9 @@ class Session:
         if not last.cut_off:
             raise UsageError("the last answer is complete", "Ask on in the next cell")
         prompt = f"{CONTINUE_PROMPT}\n\n{last.answer[-200:]}"
+        self._keep(
+            lambda store: store.begin_turn(conversation, last, None, self._place(conversation))
+        )
         return self._receive(conversation, last, prompt, len(conversation.turns))
 
     def preview(
@@ -438,9 +448,13 @@ class Session:
         finally:
             turn.elapsed = spent + time.monotonic() - begun
             conversation.end(turn, replaced)
+            self._note(turn)
             self._keep(lambda store: store.end_turn(turn, conversation))
-            turn.notes += self._notes
-            self._notes = []
+            self._note(turn)
+
+    def _note(self, turn: Turn) -> None:
+        turn.notes += self._notes
+        self._notes = []
 
     def _asked(
         self,

@@ -252,10 +252,13 @@ def _without_credentials(url: str) -> str:
 
 
 def _mark(turn: Turn) -> str:
-    """Return what the reader has to know about the end of the answer, in a few words."""
+    """Return what the reader has to know about the answer, in a few words."""
+    marks = ["rests on an older answer"] if turn.stale else []
     if turn.status == "failed":
-        return f"failed: {one_line(turn.error)}" if turn.error else "failed"
-    return "" if turn.status == "complete" else "interrupted"
+        marks.append(f"failed: {one_line(turn.error)}" if turn.error else "failed")
+    elif turn.status != "complete":
+        marks.append("interrupted")
+    return ", ".join(marks)
 
 
 def _escaped(text: str) -> str:
