@@ -194,7 +194,7 @@ class ChatClient:
         some = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
         raise BadRequestError(
             f"The server wants to be told which model; it has {some}",
-            f'`%config CopilotMagics.model = "{names[0]}"`',
+            f"`%config CopilotMagics.model = {names[0]!r}`",
             status=refusal.status,
         )
 
@@ -417,7 +417,7 @@ class _Call:
                 # "from None", since the error's text may hold the query of the URL.
                 if self.stopped:
                     raise CutError(_STOPPED) from None
-                raise _unreached(error, url, proxy, settings) from None
+                raise _unreached(error, url, proxy, settings, answer_timeout) from None
 
     def pieces(self, response: requests.Response, left: Callable[[], float]) -> Iterator[bytes]:
         """Yield the body as it arrives.
@@ -704,7 +704,9 @@ def _no_completion(what: str) -> MalformedAnswerError:
     return MalformedAnswerError(f"The server answered, but with {what}", _CHECK)
 
 
-def _unreached(error: Exception, url: str, proxy: str, settings: Settings) -> CopilotError:
+def _unreached(
+    error: Exception, url: str, proxy: str, settings: Settings, answer_timeout: float
+) -> CopilotError:
     """Return the typed error for a request that brought no response."""
     import http.client
 
@@ -741,7 +743,7 @@ def _unreached(error: Exception, url: str, proxy: str, settings: Settings) -> Co
             "Check the address, the network and the firewall: `%copilot doctor`",
         )
     if isinstance(error, failed.ReadTimeout) or caused_by(TimeoutError):
-        return _no_token(settings.first_token_timeout)
+        return _no_token(answer_timeout)
     if caused_by(ConnectionRefusedError):
         return RefusedError(f"Nobody answers at {where}", _ways_out(settings.base_url))
     if caused_by(http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):

@@ -376,15 +376,14 @@ def test_the_usage_after_the_end_is_read_and_nothing_is_read_after_done() -> Non
         exchange.finish()
         exchange.event({"choices": [], "usage": {"total_tokens": 9}})
         exchange.done()
-        gone.append(exchange.client_gone())
+        if exchange.client_gone():
+            gone.set()
 
-    gone: list[bool] = []
+    gone = threading.Event()
     with ScriptedServer(script) as server:
         deltas = list(client(server.base_url).stream(body()))
         assert deltas[-1] == Delta(usage={"total_tokens": 9})
-        while not gone:
-            time.sleep(0.01)
-    assert gone == [True]
+        assert gone.wait(10)
 
 
 # --- Ending early ---------------------------------------------------------------------------
@@ -655,7 +654,7 @@ def test_elsewhere_nobody_chooses_among_several_models_for_the_user(proxy: Scrip
     proxy.get["http://chat.invalid/v1/models"] = (200, {}, models)
     with pytest.raises(BadRequestError, match="it has big, small") as caught:
         ask(client("http://chat.invalid/v1"))
-    assert 'model = "big"' in caught.value.hint
+    assert "model = 'big'" in caught.value.hint
 
 
 def test_a_server_without_a_list_of_models_leaves_its_own_refusal(server: ScriptedServer) -> None:

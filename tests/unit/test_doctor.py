@@ -1,0 +1,164 @@
+"""The doctor names what is wrong, and the command that mends it, at the first step that fails."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from typing import Any
+
+import pytest
+from scripted_server import Exchange, ScriptedServer
+
+from copilot_magic.doctor import Check, diagnose
+from copilot_magic.settings import Settings
+
+KEY = "sk-very-secret-0123456789"
+
+
+def examine(base_url: str, key: str | None = None, **settings: Any) -> list[Check]:
+    settings = {"retries": 0, "get_api_key": lambda: key, **settings}
+    return list(diagnose(Settings(base_url=base_url, **settings)))
+
+
+def listed(*names: str) -> tuple[int, dict[str, str], bytes]:
+    return 200, {}, json.dumps({"data": [{"id": name} for name in names]}).encode()
+
+
+def paced(exchange: Exchange) -> None:
+    exchange.start()
+    for word in ["one, ", "two, ", "three"]:
+        exchange.delta(word)
+        time.sleep(0.05)
+    exchange.finish()
+
+
+@pytest.fixture
+def healthy(server: ScriptedServer) -> ScriptedServer:
+    server.script(paced)
+    return server
+
+
+def test_a_healthy_server_passes_every_step(healthy: ScriptedServer) -> None:
+    checks = examine(healthy.base_url)
+    assert [check.name for check in checks] == [
+        "server",
+        "API key",
+        "provider",
+        "model",
+        "answer",
+        "streaming",
+    ]
+    assert all(check.ok and check.message and not check.mend for check in checks)
+    assert "1 model" in checks[0].message
+
+
+def last(checks: list[Check]) -> Check:
+    """Return the check that failed, which has to be the last one and the only one."""
+    assert [check.ok for check in checks] == [True] * (len(checks) - 1) + [False]
+    assert checks[-1].message and checks[-1].mend
+    return checks[-1]
+
+
+def test_an_address_that_is_none() -> None:
+    found = last(examine("localhost:1337"))
+    assert found.name == "address"
+    assert 'base_url = "http://localhost:1337/v1"' in found.mend
+
+
+def test_nobody_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    found = last(examine(f"http://127.0.0.1:{port}/v1"))
+    assert found.name == "server"
+    assert "%copilot serve" in found.mend
+
+
+def test_an_address_without_v1(healthy: ScriptedServer) -> None:
+    root = healthy.base_url.removesuffix("/v1")
+    found = last(examine(root))
+    assert found.name == "path"
+    assert f'base_url = "{root}/v1"' in found.mend
+
+
+@pytest.mark.parametrize(("key", "words"), [(None, "Put the server's"), (KEY, "Check the API key")])
+def test_a_key_that_is_missing_or_refused(
+    healthy: ScriptedServer, key: str | None, words: str
+) -> None:
+    healthy.get["/v1/models"] = (401, {}, f"no {KEY}".encode())
+    found = last(examine(healthy.base_url, key))
+    assert found.name == "API key"
+    assert words in found.mend and "COPILOT_API_KEY" in found.mend
+    assert key is None or KEY not in found.message
+
+
+def test_a_provider_that_the_server_does_not_know(healthy: ScriptedServer) -> None:
+    healthy.get["/v1/providers"] = listed("Copilot", "PollinationsAI")
+    found = last(examine(healthy.base_url, provider="Copillot"))
+    assert found.name == "provider"
+    assert "provider = 'Copilot'" in found.mend
+    assert all(check.ok for check in examine(healthy.base_url, provider="Copilot"))
+    assert all(check.ok for check in examine(healthy.base_url, provider=""))
+    assert all(check.ok for check in examine(healthy.base_url, provider="http://localhost:1/v1"))
+    both = examine(healthy.base_url, providers=("Copilot", "Nope"))
+    assert "Nope" in last(both).message
+
+
+def test_a_model_that_the_server_does_not_have(healthy: ScriptedServer) -> None:
+    healthy.get["/v1/models"] = listed("gpt-4o", "gpt-4o-mini")
+    found = last(examine(healthy.base_url, model="gpt4o-mini"))
+    assert found.name == "model"
+    assert "model = 'gpt-4o-mini'" in found.mend
+    assert all(check.ok for check in examine(healthy.base_url, model="gpt-4o"))
+
+
+def test_a_model_that_only_the_provider_knows_is_no_failure(healthy: ScriptedServer) -> None:
+    healthy.get["/v1/providers"] = listed("Copilot")
+    assert all(check.ok for check in examine(healthy.base_url, model="Think Deeper"))
+
+
+@pytest.mark.parametrize("page", [(404, {}, b""), (501, {}, b""), (200, {}, b"<html>")])
+def test_a_server_without_a_list_of_models_is_asked_all_the_same(
+    healthy: ScriptedServer, page: Any
+) -> None:
+    healthy.get["/v1/models"] = page
+    checks = examine(healthy.base_url, model="m")
+    assert checks[-1].name == ("server" if page[0] == 501 else "streaming")
+
+
+def test_an_answer_that_fails(healthy: ScriptedServer) -> None:
+    healthy.script(
+        lambda exchange: exchange.reply(500, {"error": {"message": "Request execution failed"}})
+    )
+    found = last(examine(healthy.base_url))
+    assert found.name == "answer"
+    assert "its own log" in found.mend
+
+
+def test_an_answer_that_comes_in_one_piece(healthy: ScriptedServer) -> None:
+    def lump(exchange: Exchange) -> None:
+        delta = b'data: {"choices":[{"delta":{"content":"word "}}]}\n\n'
+        exchange.start()
+        exchange.send(delta * 10 + b"data: [DONE]\n\n")
+
+    healthy.script(lump)
+    found = last(examine(healthy.base_url))
+    assert found.name == "streaming"
+    assert "one piece" in found.message
+
+
+def test_a_long_answer_is_not_waited_for(healthy: ScriptedServer) -> None:
+    gone = threading.Event()
+
+    def endless(exchange: Exchange) -> None:
+        exchange.start()
+        try:
+            while not exchange.client_gone(0.005):
+                exchange.delta("word ")
+        finally:
+            gone.set()
+
+    healthy.script(endless)
+    assert examine(healthy.base_url)[-1].ok
+    assert gone.wait(10)
