@@ -56,6 +56,8 @@ LINE_START = re.compile(r" {0,3}(#{1,6}|`{1,2}|~{1,2})?")
 HEADING = re.compile(r" {0,3}#{1,6}\s")
 
 STYLE = (
+    # Notebook 7 pads each output; these are one text, and what is empty takes no room.
+    ".jp-OutputArea-child:has(.copilot-part,>.jp-RenderedHTML:empty){padding-top:0}"
     ".copilot-status,.copilot-footer{color:var(--jp-ui-font-color2,#777);font-size:.85em}"
     ".copilot-footer{margin-top:.6em}"
     ".copilot-mark{color:var(--jp-warn-color0,#b26b00)}"
@@ -194,9 +196,9 @@ class _Outputs:
         self._limit = max(DETACHED_OUTPUTS, len(self._shown) + MIN_MERGED)
         self._show(self._limit - 1, "")
 
-    def header(self, html: str) -> None:
+    def header(self, html: str, source: str = "") -> None:
         """Show `html` above the answer."""
-        self._show(0, self._style + markdown.root(html, style=False))
+        self._show(0, self._style + _root(html), source)
 
     def settle(self, html: str) -> None:
         """Show a part of the answer that will not change, where the tail was."""
@@ -226,15 +228,14 @@ class _Outputs:
         """
         if len(source) > SHORT_ANSWER:
             position = len(self._parts) + 1
-            self._show(0, self._style + markdown.root(above, style=False), source)
+            self.header(above, source)
             self._show(position, self._wrapped(self._number, rest + below))
             self._blank(position + 1)
             return
         html = above + "".join(part.html for part in self._parts) + rest + below
         hide = f"<style>.{self._name}{{display:none}}</style>" if self._shown[1:] else ""
         if html or self._shown:
-            whole = self._style + hide + markdown.root(html, style=False) if html else ""
-            self._show(0, whole, source)
+            self._show(0, self._style + hide + _root(html) if html else "", source)
         self._blank(1)
 
     def _merge(self) -> None:
@@ -263,7 +264,7 @@ class _Outputs:
 
     def _wrapped(self, number: int, html: str) -> str:
         names = f"copilot-part {self._name} {self._name}-{number}"
-        return f'<div class="{names}">{markdown.root(html, style=False)}</div>'
+        return f'<div class="{names}">{_root(html)}</div>'
 
     def _show(self, position: int, html: str, source: str = "") -> None:
         """Show `html` in the output at `position`, which is opened where it is not there yet."""
@@ -280,6 +281,11 @@ class _Outputs:
         transient = {"display_id": f"{self._name}-{position}"}
         self._publish(bundle, transient=transient, update=known)
         self._shown[position : position + 1] = [(html, source)]
+
+
+def _root(html: str) -> str:
+    # An empty element would still have a margin.
+    return markdown.root(html, style=False) if html else ""
 
 
 class _Wait:

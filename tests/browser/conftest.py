@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from browser.notebooks import CHROMIUM_ARGUMENTS, Jupyter, chromium, running_jupyter
+from browser.notebooks import CHROMIUM_ARGUMENTS, Jupyter, Notebook, chromium, running_jupyter
+from scripted_server import ScriptedServer
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "browser" in item.path.parts:
+            item.add_marker(pytest.mark.browser)
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +28,23 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
         with running_jupyter(tmp_path_factory.mktemp("jupyter"), browser) as server:
             yield server
         browser.close()
+
+
+@pytest.fixture(scope="session", params=["lab", "notebook"])
+def front_end(request: pytest.FixtureRequest) -> str:
+    """Return the name of a front end: JupyterLab, then Notebook 7."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def opened(front_end: str, jupyter: Jupyter) -> Iterator[Notebook]:
+    """Open one notebook in each front end for most tests, since that takes seconds."""
+    with jupyter.notebook(front_end) as notebook:
+        yield notebook
+
+
+@pytest.fixture
+def notebook(opened: Notebook, server: ScriptedServer) -> Notebook:
+    """Return the notebook, its prompts going to the scripted server and a new conversation."""
+    opened.use(server)
+    return opened

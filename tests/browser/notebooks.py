@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Dialog, Locator, Page
+from scripted_server import ScriptedServer
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -27,13 +28,24 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
 ]
 
-# What is asked of the page is asked of the application itself: it needs no coordinates or shortcuts.
+EMPTY = {
+    "nbformat": 4,
+    "nbformat_minor": 5,
+    "metadata": {
+        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+    },
+    "cells": [],
+}
+
+# Asked of the application itself, since buttons and shortcuts move.
 RUN = """
 source => {
     const panel = window.jupyterapp.shell.currentWidget;
     const notebook = panel.content;
     const index = notebook.widgets.length;
-    notebook.model.sharedModel.insertCell(index, {cell_type: "code", source, metadata: {trusted: true}});
+    notebook.model.sharedModel.insertCell(
+        index, {cell_type: "code", source, metadata: {trusted: true}}
+    );
     notebook.activeCellIndex = index;
     notebook.deselectAll();
     window.ran = window.jupyterapp.commands.execute("notebook:run-cell");
@@ -122,31 +134,30 @@ class Jupyter:
         self._count = 0
 
     @contextlib.contextmanager
-    def notebook(self, front_end: str = "lab", **context: Any) -> Iterator[Notebook]:
-        """Open a new notebook, in a browser context of its own.
+    def notebook(
+        self, front_end: str = "lab", content: Any = None, **context: Any
+    ) -> Iterator[Notebook]:
+        """Open a notebook, in a browser context of its own.
 
         Args:
             front_end: ``lab`` or ``notebook``.
+            content: The notebook as JSON; a new one by default.
             context: What Playwright's ``new_context`` takes, such as ``viewport``.
         """
         self._count += 1
         name = f"{front_end}{self._count}.ipynb"
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
         path = self.home / "notebooks" / name
-        path.write_text(
-            json.dumps(
-                {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": []}
-            )
-        )
-        where = "lab/tree" if front_end == "lab" else "notebooks"
-        browser_context = self._browser.new_context(**{"viewport": {"width": 1200, "height": 900}} | context)
+        path.write_text(json.dumps(content or EMPTY))
+        # In a workspace of its own, JupyterLab opens no notebook that was open before.
+        where = f"lab/workspaces/{path.stem}/tree" if front_end == "lab" else "notebooks"
+        view = self._browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **context})
         try:
-            notebook = Notebook(browser_context.new_page(), path)
+            notebook = Notebook(view.new_page(), path)
             notebook.open(f"{self.url}/{where}/{name}?token={self.token}")
             yield notebook
             notebook.shut_down()
         finally:
-            browser_context.close()
+            view.close()
 
 
 class Notebook:
@@ -158,6 +169,8 @@ class Notebook:
         messages: What was written to the page's console, and errors that nothing caught.
         dialogs: Messages of dialogs that scripts opened; each is dismissed.
         requests: URLs that the page asked for.
+        navigations: URLs that the page or a frame in it went to.
+        calls: What scripts called that should not run.
     """
 
     def __init__(self, page: Page, path: Path) -> None:
@@ -166,10 +179,15 @@ class Notebook:
         self.messages: list[str] = []
         self.dialogs: list[str] = []
         self.requests: list[str] = []
+        self.navigations: list[str] = []
+        self.calls: list[str] = []
         page.on("console", lambda message: self.messages.append(message.text))
         page.on("pageerror", lambda error: self.messages.append(str(error)))
         page.on("dialog", self._dismiss)
         page.on("request", lambda request: self.requests.append(request.url))
+        page.on("framenavigated", lambda frame: self.navigations.append(frame.url))
+        # What the hostile texts call, in any frame.
+        page.expose_function("pwned", lambda: self.calls.append("pwned"))
 
     def _dismiss(self, dialog: Dialog) -> None:
         self.dialogs.append(dialog.message)
@@ -198,9 +216,46 @@ class Notebook:
         """Wait until the cell that was run last has ended."""
         self.page.evaluate("() => window.ran")
 
+    def use(self, server: ScriptedServer) -> None:
+        """Load the extension and send prompts to `server`, in a new conversation."""
+        self.run(
+            "%load_ext copilot_magic\n"
+            f"%config CopilotMagics.base_url = {server.base_url!r}\n"
+            "%copilot new"
+        )
+
+    def ask(self, prompt: str, options: str = "", *, wait: bool = True) -> int:
+        """Run a ``%%copilot`` cell; return its index."""
+        return self.run(f"%%copilot {options}\n{prompt}", wait=wait)
+
+    def theme(self, name: str) -> None:
+        """Change the theme: ``Light`` or ``Dark``."""
+        self.page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
+            f"JupyterLab {name}",
+        )
+        self.page.wait_for_function(
+            "light => document.body.dataset.jpThemeLight === light",
+            arg=str(name == "Light").lower(),
+        )
+
     def cell(self, index: int) -> Locator:
         """Return a cell by its index."""
         return self.page.locator(f'.jp-Notebook-cell[data-windowed-list-index="{index}"]')
+
+    def seen(self, index: int) -> str:
+        """Scroll to a cell and return what can be seen of its output, which must be something."""
+        # JupyterLab renders a cell that was far away only when it has been scrolled to.
+        handle = self.page.wait_for_function(
+            """index => {
+                const notebook = window.jupyterapp.shell.currentWidget.content;
+                notebook.scrollToItem(index, "start");
+                const node = notebook.widgets[index].outputArea.node;
+                return node.isConnected && node.innerText.trim();
+            }""",
+            arg=index,
+        )
+        return str(handle.json_value())
 
     def output(self, index: int) -> Locator:
         """Return what a cell put out."""

@@ -1,0 +1,52 @@
+"""What showing an answer costs: ``python tests/benchmarks/display.py``.
+
+Time is compressed: tokens come ten times as fast as they are said to, and the view paints ten
+times as often, so that as many tokens share a paint as in real time.
+"""
+
+from __future__ import annotations
+
+PARAGRAPH = (
+    "The mean of a sample is the *sum* of its values divided by their number, and it is **not** "
+    "robust: one wild value moves it as far as it likes. The `median` stays where it is until "
+    "half of the values are wild, which is why people who measure prices prefer it. Part {n}."
+)
+LIST = """\
+- **first**: look at the data before you do anything else, number {n}
+- *second*: count what is missing, with `df.isna().sum()`
+- third: decide what to do about it, and write down why
+"""
+CODE = """\
+```python
+def summary_{n}(frame: pd.DataFrame, column: str) -> dict[str, float]:
+    \"\"\"Return what is worth knowing about a column.\"\"\"
+    values = frame[column].dropna().to_numpy()
+    if len(values) == 0:
+        return {{"count": 0, "mean": float("nan")}}
+    return {{
+        "count": len(values),
+        "mean": float(values.mean()),  # not robust
+        "median": float(np.median(values)),
+    }}
+```
+"""
+TABLE = """\
+| column {n} | mean | median |
+| --- | ---: | ---: |
+| price | 12.5 | 9.9 |
+| weight | 3.25 | 3.1 |
+| length | 100.0 | 99.5 |
+"""
+MATH = "It follows that $\\\\bar{{x}}_{n} = \\\\frac{{1}}{{n}} \\\\sum_i x_i$, which is what we wanted to show."
+BLOCKS = ("## Step {n}", PARAGRAPH, LIST, CODE, PARAGRAPH, MATH, TABLE, PARAGRAPH)
+
+
+def sample(characters: int) -> str:
+    """Return an answer of about so many characters, as models write them: no two blocks alike."""
+    blocks: list[str] = []
+    length = 0
+    while length < characters:
+        number = len(blocks)
+        blocks.append(BLOCKS[number % len(BLOCKS)].format(n=number).rstrip("\n"))
+        length += len(blocks[-1]) + 2
+    return "\n\n".join(blocks)

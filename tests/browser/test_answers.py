@@ -1,0 +1,329 @@
+"""Answers in a real JupyterLab and a real Notebook 7, through the magic and over real HTTP."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from typing import Any
+
+import nbconvert
+import nbformat
+import pytest
+from browser.notebooks import Jupyter, Notebook
+from hostile import PAYLOADS
+from playwright.sync_api import expect
+from scripted_server import Exchange, ScriptedServer
+
+CODE = "```python\ndef f(x):\n    return 'text'  # comment\n```"
+MATH = r"It is $\frac{a}{b}$ for $5 and $6, and \(c_1\):" "\n\n$$\\sum_i x_i$$\n"
+SELECT = """node => {
+    window.marked = node;
+    node.scrollIntoView();
+    getSelection().selectAllChildren(node);
+}"""
+
+
+def words(paragraphs: int) -> list[str]:
+    """Return words, each another one, for so many paragraphs of twelve."""
+    return [f"p{number}w{word}" for number in range(paragraphs) for word in range(12)]
+
+
+def as_markdown(some: list[str]) -> str:
+    return "".join(word + ("\n\n" if i % 12 == 11 else " ") for i, word in enumerate(some))
+
+
+def words_in(text: str) -> list[str]:
+    return re.findall(r"p\d+w\d+", text)
+
+
+class Paced:
+    """Answer piece by piece, and stop in the middle until the test lets it go on.
+
+    Args:
+        text: The answer.
+        size: Characters of a piece.
+        pause: Seconds after each piece.
+        stop_at: Characters after which to wait for `go_on`, or None.
+    """
+
+    def __init__(
+        self, text: str, size: int = 4, *, pause: float = 0.0, stop_at: int | None = None
+    ) -> None:
+        self.go_on = threading.Event()
+        self._pieces = [text[i : i + size] for i in range(0, len(text), size)]
+        self._pause = pause
+        self._stop = None if stop_at is None else stop_at // size
+
+    def __call__(self, exchange: Exchange) -> None:
+        exchange.start()
+        for index, piece in enumerate(self._pieces):
+            if index == self._stop:
+                exchange.wait(self.go_on)
+            exchange.delta(piece)
+            time.sleep(self._pause)
+        exchange.finish()
+        exchange.done()
+
+
+def test_text_is_shown_while_the_rest_is_not_even_written(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
+    script = Paced("The first words. **The last words.**", 17, stop_at=17)
+    server.script(script)
+    index = notebook.ask("?", wait=False)
+    expect(notebook.output(index)).to_contain_text("The first words.")
+    expect(notebook.output(index)).not_to_contain_text("The last")
+    script.go_on.set()
+    notebook.wait()
+    expect(notebook.output(index).locator("strong")).to_have_text("The last words.")
+
+
+def test_no_frame_takes_away_or_repeats_what_was_seen(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
+    """The answer is long enough for outputs to be merged on the way."""
+    expected = words(70)
+    server.script(Paced(as_markdown(expected), 20, pause=0.012))
+    index = notebook.ask("?", wait=False)
+    notebook.record(index)
+    notebook.wait()
+    expect(notebook.output(index)).to_contain_text(expected[-1])
+    frames = [re.findall(r"p\d\S*", frame) for frame in notebook.recorded()]
+    assert len(frames) > 30
+    before: list[str] = []
+    for frame in frames:
+        # The last word may be half there.
+        assert frame[:-1] == expected[: len(frame)][:-1]
+        assert len(frame) >= len(before)
+        before = frame
+    assert before == expected
+
+
+def test_a_node_a_selection_and_the_scroll_position_survive_the_rest(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
+    expected = words(160)
+    text = as_markdown(expected)
+    script = Paced(text, 40, pause=0.005, stop_at=len(text) // 2)
+    server.script(script)
+    index = notebook.ask("?", wait=False)
+    expect(notebook.output(index)).to_contain_text(expected[len(expected) // 2 - 24])
+    paragraph = notebook.output(index).locator("p", has_text="p9w0")
+    notebook.page.evaluate(SELECT, paragraph.element_handle())
+    # Notebook 7 puts an output of more than 100 lines into a box that scrolls, once it is seen.
+    notebook.page.wait_for_timeout(500)
+    notebook.page.evaluate(SELECT, paragraph.element_handle())
+    notebook.page.wait_for_timeout(100)
+    top = paragraph.evaluate("node => node.getBoundingClientRect().top")
+    script.go_on.set()
+    notebook.wait()
+    expect(notebook.output(index)).to_contain_text(expected[-1])
+    state = notebook.page.evaluate(
+        "() => [window.marked.isConnected, String(getSelection()).trim(),"
+        " window.marked.getBoundingClientRect().top]"
+    )
+    assert state == [True, " ".join(expected[108:120]), pytest.approx(top, abs=1)]
+    assert words_in(notebook.seen(index)) == expected
+
+
+def test_outputs_of_a_long_answer_are_not_folded_and_look_like_one_text(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
+    expected = words(200)
+    server.script(Paced(as_markdown(expected), 60, pause=0.005))
+    index = notebook.ask("?")
+    expect(notebook.output(index)).to_contain_text(expected[-1])
+    assert words_in(notebook.seen(index)) == expected
+    gaps = notebook.output(index).evaluate(
+        """area => {
+            const boxes = [...area.querySelectorAll('p')].map(p => p.getBoundingClientRect());
+            return boxes.slice(1).map((box, i) => Math.round(box.top - boxes[i].bottom));
+        }"""
+    )
+    assert len(gaps) == 199 and max(gaps) - min(gaps) <= 1
+
+
+@pytest.mark.parametrize("tokens", [2_000, 20_000])
+def test_an_answer_at_full_speed_is_complete(
+    notebook: Notebook, server: ScriptedServer, tokens: int
+) -> None:
+    expected = words(tokens // 12)
+    server.script(Paced(as_markdown(expected), 7))
+    index = notebook.ask("?")
+    expect(notebook.output(index)).to_contain_text(expected[-1], timeout=30_000)
+    assert words_in(notebook.seen(index)) == expected
+
+
+def test_formulas_are_typeset_and_prices_are_not(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
+    server.script(Paced(MATH))
+    output = notebook.output(notebook.ask("?"))
+    expect(output.locator("mjx-container")).to_have_count(3)
+    expect(output).to_contain_text("for $5 and $6")
+    expect(output).not_to_contain_text("\\frac")
+
+
+def test_code_is_highlighted_in_both_themes(notebook: Notebook, server: ScriptedServer) -> None:
+    server.script(Paced(CODE))
+    output = notebook.output(notebook.ask("?"))
+    looks = {}
+    try:
+        for theme in ("Light", "Dark"):
+            notebook.theme(theme)
+            looks[theme] = {
+                name: output.locator(f".highlight {name}").first.evaluate(
+                    "node => getComputedStyle(node).color"
+                )
+                for name in ("pre", ".k", ".s1", ".c1")
+            }
+    finally:
+        notebook.theme("Light")
+    for colours in looks.values():
+        assert len(set(colours.values())) == 4, looks
+    assert all(looks["Light"][name] != looks["Dark"][name] for name in ("pre", ".k", ".s1"))
+
+
+def test_the_wait_is_shown_with_its_seconds_and_an_interrupt_ends_it(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
+    server.script(lambda exchange: exchange.client_gone() and None)
+    index = notebook.ask("?", wait=False)
+    expect(notebook.output(index)).to_contain_text("Waiting for Copilot … 1 s")
+    notebook.interrupt()
+    notebook.wait()
+    expect(notebook.output(index)).to_contain_text("interrupted before the first word")
+    expect(notebook.output(index)).not_to_contain_text("Waiting")
+
+
+def test_an_interrupted_answer_stays_with_a_mark(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
+    script = Paced("The first words. The last words.", 17, stop_at=17)
+    server.script(script)
+    index = notebook.ask("?", wait=False)
+    expect(notebook.output(index)).to_contain_text("The first words.")
+    notebook.interrupt()
+    notebook.wait()
+    script.go_on.set()
+    expect(notebook.output(index).locator(".copilot-mark")).to_have_text("interrupted")
+    expect(notebook.output(index)).to_contain_text("The first words.")
+
+
+def test_reasoning_is_folded_until_it_is_clicked(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.start()
+        exchange.event({"choices": [{"delta": {"reasoning_content": "Let me think."}}]})
+        exchange.delta("So it is.")
+        exchange.finish()
+        exchange.done()
+
+    server.script(script)
+    output = notebook.output(notebook.ask("?"))
+    expect(output).to_contain_text("So it is.")
+    expect(output.get_by_text("Let me think.")).to_be_hidden()
+    output.get_by_text("Reasoning").click()
+    expect(output.get_by_text("Let me think.")).to_be_visible()
+
+
+BACKGROUND = """
+import threading
+from copilot_magic.conversation import Conversation, Turn
+from copilot_magic.display import open_view
+from copilot_magic.protocol import Delta
+from copilot_magic.settings import Settings
+
+def write():
+    go_on.wait(60)
+    for start in range(0, len(text), 40):
+        view.feed(Delta(content=text[start : start + 40]))
+        pause.wait(0.005)
+    view.finish(Turn("?", answer=text, status="complete"), Conversation("the talk"))
+
+go_on, pause = threading.Event(), threading.Event()
+view = open_view(get_ipython(), settings=Settings())
+view.start()
+view.detach()
+threading.Thread(target=write).start()
+"""
+
+
+def test_an_answer_goes_on_in_its_own_cell_after_that_has_ended(notebook: Notebook) -> None:
+    expected = words(70)
+    index = notebook.run(f"text = {as_markdown(expected)!r}\n{BACKGROUND}")
+    other = notebook.run("go_on.set()\nprint('the other cell')")
+    expect(notebook.output(index)).to_contain_text("the talk", timeout=15_000)
+    assert words_in(notebook.seen(index)) == expected
+    assert notebook.seen(other) == "the other cell"
+
+
+@pytest.mark.parametrize("paragraphs", [3, 100], ids=["short", "long"])
+def test_a_saved_notebook_shows_the_answer_once_wherever_it_is_opened(
+    jupyter: Jupyter, notebook: Notebook, server: ScriptedServer, paragraphs: int
+) -> None:
+    """Opened again, opened by someone who does not trust it, exported to HTML and to Markdown."""
+    expected = words(paragraphs)
+    server.script(Paced(as_markdown(expected), 40, pause=0.01))
+    index = notebook.ask("?")
+    expect(notebook.output(index)).to_contain_text(expected[-1])
+    content = notebook.save()
+    notebook.open()
+    assert words_in(notebook.seen(index)) == expected
+
+    cell: dict[str, Any] = content["cells"][index]
+    alone = {**content, "cells": [cell]}
+    book = nbformat.reads(json.dumps(alone), as_version=4)  # type: ignore[no-untyped-call]
+    for exporter in (nbconvert.HTMLExporter(), nbconvert.MarkdownExporter()):
+        exported, _ = exporter.from_notebook_node(book)
+        assert words_in(exported) == expected
+    sources = ["".join(output["data"]["text/plain"]) for output in cell["outputs"]]
+    assert "".join(sources) == as_markdown(expected)
+
+    alone["metadata"] = {**content["metadata"], "sent": "by mail"}
+    with jupyter.notebook("lab", alone) as mailed:
+        assert words_in(mailed.seen(0)) == expected
+        assert mailed.output(0).locator(".jp-mod-trusted").count() == 0
+
+
+def checked(notebook: Notebook, url: str) -> None:
+    """Assert that nothing has happened that an answer must not do."""
+    assert notebook.calls == []
+    assert notebook.dialogs == []
+    assert [r for r in notebook.requests if not r.startswith((url, "data:", "blob:"))] == []
+    assert notebook.navigations == []
+    assert notebook.page.locator(".jp-OutputArea iframe, .jp-OutputArea form").count() == 0
+
+
+def test_hostile_answers_do_nothing_also_when_the_notebook_is_opened_again(
+    jupyter: Jupyter, front_end: str, server: ScriptedServer
+) -> None:
+    names = list(PAYLOADS)
+    texts = iter(PAYLOADS.values())
+    server.script(lambda exchange: Paced(next(texts), 9)(exchange))
+    with jupyter.notebook(front_end) as notebook:
+        notebook.use(server)
+        notebook.navigations.clear()
+        cells = [
+            notebook.run(
+                f"for name in {names[start : start + 12]!r}:\n"
+                "    try:\n"
+                "        get_ipython().run_cell_magic('copilot', '', name)\n"
+                "    except Exception as error:\n"
+                "        print(error)"
+            )
+            for start in range(0, len(names), 12)
+        ]
+        for cell in cells:
+            assert "Copilot" in notebook.seen(cell)
+        checked(notebook, jupyter.url)
+        notebook.save()
+        notebook.open()
+        notebook.navigations.clear()
+        for cell in cells:
+            assert "Copilot" in notebook.seen(cell)
+            assert notebook.output(cell).locator(".jp-mod-trusted").count() > 0
+        checked(notebook, jupyter.url)
