@@ -6,8 +6,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from scripted_server import ScriptedServer
+
+# Machines are slow and shared: an example may take as long as it takes. What is tried is the same
+# at every run, so that a failure can be seen again.
+hypothesis.settings.register_profile("shared", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("shared")
 
 OURS = ("COPILOT_BASE_URL", "COPILOT_PROVIDER", "COPILOT_MODEL", "COPILOT_API_KEY")
 OURS_LOCAL = ("COPILOT_LOCAL_URL", "COPILOT_LOCAL_KEY", "JPY_SESSION_NAME")
