@@ -42,10 +42,13 @@ __all__ = [
 ]
 
 PART = 2_000
-"""Characters from which a code block or a list is settled in parts; others from twice as many."""
+"""Characters from which a block is settled in parts; a paragraph from twice as many."""
 
-LINE = 4_000
-"""Characters from which a line is wrapped at a space; without a space, from twice as many."""
+LINE = 1_000
+"""Characters from which a line is wrapped, if there is a space to wrap it at."""
+
+WORD = 8_000
+"""Characters from which a line is wrapped in any case; also a line of code."""
 
 DATA_IMAGE = 2_000_000
 """Longest picture, in characters of Base64, that may stand in the text itself."""
@@ -186,11 +189,9 @@ def _harden(state: StateCore, remote_images: bool) -> None:
     directed = bool(_RIGHT_TO_LEFT.search(state.src))
     for index, token in enumerate(state.tokens):
         attrs: dict[str, str | int | float] = {}
-        if token.type == "ordered_list_open":
-            attrs = dict(token.attrs)  # `start`, which the parser made from digits
-        elif token.type in ("th_open", "td_open"):
-            # JupyterLab aligns cells of HTML outputs to the right.
-            attrs = {"style": token.attrs.get("style", "text-align:start")}
+        if token.type in ("ordered_list_open", "th_open", "td_open"):
+            # The parser made them: `start` from digits, `style` as one of three alignments.
+            attrs = dict(token.attrs)
         elif token.type == "inline":
             _tick_box(state.tokens, index)
             token.children = _safe_links(token.children or [], remote_images)
@@ -386,7 +387,11 @@ def _math_block(state: StateBlock, start: int, end_line: int, silent: bool) -> b
             if not state.env.get("open"):
                 return False
             break
-        if state.isEmpty(line) or state.sCount[line] < state.blkIndent:
+        if (
+            state.isEmpty(line)
+            or state.sCount[line] < state.blkIndent
+            or position - begin > FORMULA
+        ):
             return False
         position = state.bMarks[line] + state.tShift[line]
     if silent:
@@ -417,6 +422,8 @@ def _formula(tex: str, opener: str) -> str:
 # --- Code ---------------------------------------------------------------------------------------
 
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{1,30}")
+_MARGIN = re.compile(r"[^\s})\]]")
+_MARGIN_FOLLOWS = re.compile(r"\n[^\s})\]]")
 
 
 def _language(info: str) -> str:
@@ -455,9 +462,10 @@ def _tokens(code: str, language: str) -> list[tuple[str, str]]:
     lexer = _lexer(language.lower())
     if lexer is None:
         return [("", code)]
-    pieces = [(_css_class(kind), value) for kind, value in lexer.get_tokens(code)]
+    lines = code if code.endswith("\n") else f"{code}\n"
+    pieces = [(_css_class(kind), value) for kind, value in lexer.get_tokens(lines)]
     # A lexer may drop what it takes for noise; the code is shown as it is.
-    return pieces if "".join(value for _, value in pieces) == code else [("", code)]
+    return pieces if "".join(value for _, value in pieces) == lines else [("", code)]
 
 
 def _highlighted(code: str, language: str) -> str:
@@ -473,31 +481,55 @@ def _highlighted(code: str, language: str) -> str:
     )
 
 
-def _whole_lines(code: str, language: str) -> int:
-    """Return how many lines of the code end outside of strings and comments, 0 if none does."""
-    lines = whole = 0
+def _line_ends(code: str, language: str) -> tuple[int, int]:
+    """Return the ends of two lines outside of strings and comments, 0 where there is none.
+
+    Highlighting can begin anew behind both: better behind the first, the last one that a line
+    follows which is neither indented nor closes anything; else behind the last one of all.
+    """
+    statement = last = position = 0
     for name, value in _tokens(code, language):
-        if "\n" in value:
-            lines += value.count("\n")
-            if name[:1] not in ("s", "c") or name in ("c1", "ch", "cp"):
-                whole = lines
-    return whole
+        end = position + value.rfind("\n") + 1
+        if "\n" in value and (name[:1] not in ("s", "c") or name in ("c1", "ch", "cp")):
+            last = min(end, len(code))
+            if _MARGIN.match(code, last):
+                statement = last
+        position += len(value)
+    return statement, last
 
 
-def _code_html(token: Token) -> str:
+@dataclass
+class _Shown:
+    """Hold what of a code block that is being written has been highlighted before."""
+
+    size: int = 0
+    html: str = ""
+
+    def update(self, code: str, language: str) -> str:
+        """Return the HTML of the code, which begins as it did the time before."""
+        rest = code[self.size :]
+        if len(rest) > 500 and _MARGIN_FOLLOWS.search(rest):
+            end, _ = _line_ends(rest, language)
+            self.html += _highlighted(rest[:end], language)
+            self.size += end
+            rest = rest[end:]
+        return self.html + _highlighted(rest, language)
+
+
+def _code_html(token: Token, shown: _Shown | None) -> str:
     language = _language(token.info) if token.type == "fence" else ""
     classes = f"highlight copilot-code {token.attrs.get('class', '')}".rstrip()
     named = language and "copilot-cont" not in classes
     label = f'<div class="copilot-language">{html.escape(language)}</div>' if named else ""
-    code = _highlighted(token.content, language)
+    code = (shown.update if shown else _highlighted)(token.content, language)
     # The HTML parser drops a line end right behind <pre>.
     gap = "\n" if code.startswith("\n") else ""
     return f'<div class="{classes}" dir="ltr">{label}<pre>{gap}{code}</pre></div>\n'
 
 
 _RENDER_RULES: dict[str, Callable[..., str]] = {
-    "fence": lambda self, tokens, index, options, env: _code_html(tokens[index]),
-    "code_block": lambda self, tokens, index, options, env: _code_html(tokens[index]),
+    "fence": lambda self, tokens, index, options, env: _code_html(tokens[index], env.get("shown")),
+    "code_block": lambda self, tokens, index, options, env: _code_html(tokens[index], None),
     "math": lambda self, tokens, index, options, env: _formula(
         tokens[index].content, tokens[index].markup
     ),
@@ -526,6 +558,7 @@ STYLE = (
     "user-select:none;-webkit-user-select:none}"
     ".copilot-answer .copilot-table{overflow-x:auto;margin-bottom:1em}"
     ".copilot-answer .copilot-table table{margin:0}"
+    ".copilot-answer .copilot-table :is(th,td){text-align:start}"
     ".copilot-answer .copilot-more{margin-bottom:0;border-bottom:0;border-end-start-radius:0;"
     "border-end-end-radius:0}"
     ".copilot-answer .copilot-cont{margin-top:0;border-top:0;border-start-start-radius:0;"
@@ -616,6 +649,7 @@ class Stream:
         self._enough = PART  # the size from which they are worth cutting
         self._fence: re.Pattern[str] | None = None  # what ends the code block they are
         self._same: re.Pattern[str] | None = None  # what goes on with their last block
+        self._shown = _Shown()  # of this code block, in earlier tails
         self._opened: list[_Opened] = []  # what their beginning goes on with
         self._pieces: list[str] = []  # of the line being written
         self._length = 0  # of these pieces, in characters
@@ -652,12 +686,14 @@ class Stream:
     def tail(self) -> str:
         """Return the HTML of what is not settled, shown as what it is going to be."""
         line = "".join(self._pieces)
-        if len(line) > 2 * LINE:  # a picture on its way
-            line = line[: line.rfind("![")]
+        if len(line) > WORD:  # a picture on its way
+            line = line[: line.rfind("(data:") + 1]
         if (_FENCE_BEGUN if self._fence else _UNSURE).fullmatch(line):
             line = ""
         text = "".join(self._lines) + line
         env = {"references": dict(self._references), "open": True, "tail": True}
+        if self._fence:
+            env["shown"] = self._shown
         return self._html(text, env, []) if text.strip() else ""
 
     def _end_line(self) -> list[str]:
@@ -685,7 +721,7 @@ class Stream:
             return 0
         if not self._fence and (found := _BREAK.match(line, 0, LINE)):
             return found.end()
-        limit = 2 * LINE
+        limit = WORD
         if len(line) > limit and _OPEN_DATA.search(line[:limit]):
             limit = DATA_IMAGE
         return limit if len(line) > limit else 0
@@ -741,6 +777,7 @@ class Stream:
             del self._lines[:count]
             self._size = sum(map(len, self._lines))
             self._enough, self._fence, self._same, self._opened = PART, None, None, []
+            self._shown = _Shown()
         return html
 
     def _settle_part(self) -> str:
@@ -809,24 +846,25 @@ class Stream:
         begin, end = leaf.map or [0, 0]
         lines = self._lines
         size = sum(map(len, lines[begin:end]))
-        if leaf.type == "fence" and leaf.content.count("\n") == end - begin - 1:
-            count = _whole_lines(leaf.content, _language(leaf.info))
-            if size >= 4 * PART:
-                count = count or end - begin - 1
-            if size < PART or not count:
-                return None
-            return _Cut(begin + 1 + count, [prefix + lines[begin][len(prefix) :]], 0, opened)
-        if size < 2 * PART:
+        if size < PART:
             return None
+        again = prefix + lines[begin][len(prefix) :]
+        if leaf.type == "fence" and leaf.content.count("\n") == end - begin - 1:
+            at, other = _line_ends(leaf.content, _language(leaf.info))
+            if at < PART // 2:
+                at = other if size >= 2 * PART else 0
+            if size >= 4 * PART:
+                at = at or len(leaf.content)
+            count = leaf.content[:at].count("\n")
+            return _Cut(begin + 1 + count, [again], 0, opened) if count else None
         if leaf.type == "table_open" and end - begin > 3:
-            return _Cut(
-                end - 1, [prefix + lines[begin][len(prefix) :], lines[begin + 1]], 0, opened
-            )
+            return _Cut(end - 1, [again, lines[begin + 1]], 0, opened)
         if leaf.type == "code_block":
             last = max(n for n in range(begin, end) if lines[n].strip())
-            whole = last > begin and _continues(lines[last], prefix)
-            return _Cut(last, [prefix + lines[last][len(prefix) :]], 1, opened) if whole else None
-        if leaf.type == "paragraph_open" and end - begin > 1:
+            if last == begin or not _continues(lines[last], prefix):
+                return None
+            return _Cut(last, [prefix + lines[last][len(prefix) :]], 1, opened)
+        if leaf.type == "paragraph_open" and end - begin > 1 and size >= 2 * PART:
             # Not in the midst of an emphasis, a link or a formula, if that can be helped.
             for last in range(end - 1, max(begin, end - 30), -1):
                 text = "".join(lines[begin:last]).rstrip()

@@ -56,7 +56,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     },
     "span": {"class": r"\w{1,3}|copilot-math mathjax_process tex2jax_process"},
     "table": {"class": "copilot-(cont|more)( copilot-(cont|more))?"},
-    **{tag: {} for tag in "strong em s code pre thead tbody tr hr br".split()},
+    **{tag: {} for tag in ["strong", "em", "s", "code", "pre", "thead", "tbody", "tr", "hr", "br"]},
 }
 ALLOWED["ol"]["start"] = r"\d{1,10}"
 VOID = {"br", "hr", "img"}
@@ -334,7 +334,10 @@ def test_the_tail_is_bounded(name: str) -> None:
     for part in pieces(LONG[name], 0, 400):
         stream.feed(part)
         worst = max(worst, len(text_of(stream.tail)))
-    assert worst <= 17_000 if name in ("long word", "long line in code") else 10_000
+    # Where there is no good place to cut, a bad one is taken in the end.
+    longer = {"long word": 17_000, "long line in code": 17_000}
+    hard = {"long string in code": 10_000, "long formula": 10_000}
+    assert worst <= {**longer, **hard}.get(name, 6_000)
 
 
 def test_parts_of_a_long_code_block_join_to_its_text() -> None:
@@ -377,17 +380,20 @@ def test_a_long_table_repeats_its_header() -> None:
     html = render(LONG["long table"])
     tables = re.findall("<table.*?</table>", html, re.DOTALL)
     assert len(tables) > 1
-    assert all(table.count("<th ") == 2 for table in tables)
-    assert [int(n) for n in re.findall(r"<td [^>]*>(\d+)</td>", html)] == list(range(600))
+    assert all(table.count("<th") == 3 for table in tables)
+    assert [int(n) for n in re.findall(r"<td>(\d+)</td>", html)] == list(range(600))
 
 
 @pytest.mark.parametrize("name", LONG)
 def test_long_texts_lose_no_word(name: str) -> None:
-    """The words read the same whether the block is cut or not."""
-    text = LONG[name]
-    if name == "long table":
-        text = text.replace("| a | b |", "| | |")
-    assert "".join(text_of(render(text)).split()) == "".join(text_of(at_once(text)).split())
+    """The words read the same whether the block is cut or not; a table's header is repeated."""
+
+    def words(html: str) -> list[str]:
+        return re.findall(
+            r"\w+|[。！]", text_of(re.sub("<thead>.*?</thead>", "", html, flags=re.DOTALL))
+        )
+
+    assert "".join(words(render(LONG[name]))) == "".join(words(at_once(LONG[name])))
 
 
 # --- Safety -------------------------------------------------------------------------------------
