@@ -82,7 +82,7 @@ def add_completion(shell: InteractiveShell, magics: CopilotMagics) -> None:
         return _candidates(magics, offers, words) if words else []
 
     for command in ("%copilot", "%%copilot"):
-        shell.set_hook("complete_command", complete, str_key=command)
+        shell.set_hook("complete_command", complete, str_key=command)  # type: ignore[no-untyped-call]
 
 
 def remove_completion(shell: InteractiveShell) -> None:
