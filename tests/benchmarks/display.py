@@ -37,7 +37,7 @@ TABLE = """\
 | weight | 3.25 | 3.1 |
 | length | 100.0 | 99.5 |
 """
-MATH = "It follows that $\\\\bar{{x}}_{n} = \\\\frac{{1}}{{n}} \\\\sum_i x_i$, which is what we wanted to show."
+MATH = r"It follows that $\bar{{x}}_{{{n}}} = \frac{{1}}{{n}} \sum_i x_i$, which was to be shown."
 BLOCKS = ("## Step {n}", PARAGRAPH, LIST, CODE, PARAGRAPH, MATH, TABLE, PARAGRAPH)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from browser.notebooks import CHROMIUM_ARGUMENTS, Jupyter, Notebook, chromium, running_jupyter
+from browser.jupyter import running_jupyter
+from browser.notebooks import CHROMIUM_ARGUMENTS, Jupyter, Notebook, chromium
 from scripted_server import ScriptedServer
 
 
@@ -25,8 +26,8 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
-        with running_jupyter(tmp_path_factory.mktemp("jupyter"), browser) as server:
-            yield server
+        with running_jupyter(tmp_path_factory.mktemp("jupyter")) as server:
+            yield Jupyter(server, browser)
         browser.close()
 
 

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import secrets
 import shutil
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from browser.jupyter import JupyterServer
 from playwright.sync_api import Browser, Dialog, Locator, Page
 from scripted_server import ScriptedServer
 
@@ -80,56 +75,12 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, names)), None)
 
 
-@contextlib.contextmanager
-def running_jupyter(home: Path, browser: Browser) -> Iterator[Jupyter]:
-    """Run a Jupyter server, with its files under `home`, for `browser`."""
-    token = secrets.token_hex()
-    environ = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "COPILOT"))}
-    environ |= {"HOME": str(home), "IPYTHONDIR": str(home / "ipython"), "PYTHONPATH": ""}
-    environ |= {"JUPYTER_RUNTIME_DIR": str(home / "runtime"), "JUPYTER_TOKEN": token}
-    environ["JUPYTERLAB_SETTINGS_DIR"] = str(home / "settings")
-    notification = home / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
-    notification.parent.mkdir(parents=True)
-    notification.write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    notebooks = home / "notebooks"
-    notebooks.mkdir()
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
-    command += ["--ServerApp.port=0", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
-    command += [f"--ServerApp.root_dir={notebooks}"]
-    command += ["--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
-    command += ["--JupyterNotebookApp.expose_app_in_browser=True"]
-    with (home / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environ, stdout=log, stderr=log, cwd=home)
-    try:
-        yield Jupyter(_server_url(process, home, token), token, home, browser)
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _server_url(process: subprocess.Popen[bytes], home: Path, token: str) -> str:
-    info = home / "runtime" / f"jpserver-{process.pid}.json"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            url = f"http://127.0.0.1:{json.loads(info.read_text())['port']}"
-            urllib.request.urlopen(f"{url}/api?token={token}").close()
-            return url
-        time.sleep(0.1)
-    raise RuntimeError((home / "server.log").read_text())
-
-
 class Jupyter:
     """Be a running Jupyter server and a browser."""
 
-    def __init__(self, url: str, token: str, home: Path, browser: Browser) -> None:
-        self.url = url
-        self.token = token
-        self.home = home
+    def __init__(self, server: JupyterServer, browser: Browser) -> None:
+        self.url = server.url
+        self._server = server
         self._browser = browser
         self._count = 0
 
@@ -146,14 +97,14 @@ class Jupyter:
         """
         self._count += 1
         name = f"{front_end}{self._count}.ipynb"
-        path = self.home / "notebooks" / name
+        path = self._server.notebooks / name
         path.write_text(json.dumps(content or EMPTY))
         # In a workspace of its own, JupyterLab opens no notebook that was open before.
         where = f"lab/workspaces/{path.stem}/tree" if front_end == "lab" else "notebooks"
         view = self._browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **context})
         try:
             notebook = Notebook(view.new_page(), path)
-            notebook.open(f"{self.url}/{where}/{name}?token={self.token}")
+            notebook.open(f"{self.url}/{where}/{name}?token={self._server.token}")
             yield notebook
             notebook.shut_down()
         finally:
@@ -186,7 +137,8 @@ class Notebook:
         page.on("dialog", self._dismiss)
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("framenavigated", lambda frame: self.navigations.append(frame.url))
-        # What the hostile texts call, in any frame.
+        # What the hostile texts ask for, and call in any frame.
+        page.route("**://evil.example/**", lambda route: route.abort())
         page.expose_function("pwned", lambda: self.calls.append("pwned"))
 
     def _dismiss(self, dialog: Dialog) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import nbconvert
 import nbformat
 import pytest
+from benchmarks.display import sample
 from browser.notebooks import Jupyter, Notebook
 from hostile import PAYLOADS
 from playwright.sync_api import expect
@@ -18,6 +19,7 @@ from scripted_server import Exchange, ScriptedServer
 
 CODE = "```python\ndef f(x):\n    return 'text'  # comment\n```"
 MATH = r"It is $\frac{a}{b}$ for $5 and $6, and \(c_1\):" "\n\n$$\\sum_i x_i$$\n"
+NUMBERED = r"(?:Part|Step|number|column) \d+|summary_\d+"
 SELECT = """node => {
     window.marked = node;
     node.scrollIntoView();
@@ -83,18 +85,19 @@ def test_text_is_shown_while_the_rest_is_not_even_written(
 def test_no_frame_takes_away_or_repeats_what_was_seen(
     notebook: Notebook, server: ScriptedServer
 ) -> None:
-    """The answer is long enough for outputs to be merged on the way."""
-    expected = words(70)
-    server.script(Paced(as_markdown(expected), 20, pause=0.012))
+    """The answer has all kinds of blocks, and enough for outputs to be merged on the way."""
+    text = sample(8_000)
+    server.script(Paced(text, 20, pause=0.01))
     index = notebook.ask("?", wait=False)
     notebook.record(index)
     notebook.wait()
+    expected = re.findall(NUMBERED, text)
     expect(notebook.output(index)).to_contain_text(expected[-1])
-    frames = [re.findall(r"p\d\S*", frame) for frame in notebook.recorded()]
+    frames = [re.findall(NUMBERED, frame) for frame in notebook.recorded()]
     assert len(frames) > 30
     before: list[str] = []
     for frame in frames:
-        # The last word may be half there.
+        # Of the last number some digits may be missing.
         assert frame[:-1] == expected[: len(frame)][:-1]
         assert len(frame) >= len(before)
         before = frame
@@ -296,6 +299,21 @@ def checked(notebook: Notebook, url: str) -> None:
     assert [r for r in notebook.requests if not r.startswith((url, "data:", "blob:"))] == []
     assert notebook.navigations == []
     assert notebook.page.locator(".jp-OutputArea iframe, .jp-OutputArea form").count() == 0
+
+
+def test_the_probes_see_what_raw_html_does(notebook: Notebook, jupyter: Jupyter) -> None:
+    """Without this the next test could pass because it looks at nothing."""
+    notebook.navigations.clear()
+    notebook.run(
+        "from IPython.display import HTML\n"
+        """HTML('<img src="https://evil.example/x.png" onerror="pwned(); alert(1)">')"""
+    )
+    notebook.page.wait_for_timeout(500)
+    assert notebook.calls == ["pwned"]
+    assert notebook.dialogs == ["1"]
+    assert "https://evil.example/x.png" in notebook.requests
+    with pytest.raises(AssertionError):
+        checked(notebook, jupyter.url)
 
 
 def test_hostile_answers_do_nothing_also_when_the_notebook_is_opened_again(
