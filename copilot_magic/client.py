@@ -785,7 +785,7 @@ def _ways_out(base_url: str) -> str:
         return f"Start that server, or {elsewhere}"
     return (
         "Start a server: `%copilot serve`, a small model on this machine; or gpt4free, "
-        f'`pip install "g4f[api]"` and `g4f api --port 1337`; or {elsewhere}'
+        f'`pip install "g4f[api]"` and `g4f api --no-gui --port 1337`; or {elsewhere}'
     )
 
 

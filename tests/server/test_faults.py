@@ -416,7 +416,7 @@ def test_without_a_server_the_error_says_what_was_tried(
 def test_a_refusal_names_the_ways_out() -> None:
     with pytest.raises(errors.RefusedError) as caught:
         ask(session(refused()), "Hello")
-    for way in ("%copilot serve", 'pip install "g4f[api]"', "g4f api --port 1337", "base_url"):
+    for way in ("%copilot serve", 'pip install "g4f[api]"', "g4f api --no-gui --port 1337", "base_url"):
         assert way in caught.value.hint
 
 

@@ -1,0 +1,83 @@
+"""The real gpt4free server, started offline."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+GPT4FREE = "g4f[api]==8.8.6"
+START_TIMEOUT = 120.0
+
+
+@pytest.fixture(scope="session")
+def g4f_python() -> Path:
+    """Return a Python that has gpt4free: ``COPILOT_TEST_G4F_PYTHON``, else one made once.
+
+    It is no dependency of ours, and has a hundred of its own: so it gets an environment apart.
+    """
+    given = os.environ.get("COPILOT_TEST_G4F_PYTHON")
+    if given:
+        return Path(given)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    environment = cache / "copilot_magic_tests" / GPT4FREE
+    python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    complete = environment / "complete"
+    if not complete.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", GPT4FREE], check=True)
+        complete.touch()
+    return python
+
+
+@pytest.fixture(scope="session")
+def gpt4free(g4f_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the base URL of a running gpt4free server, which reaches nothing on the internet."""
+    home = tmp_path_factory.mktemp("gpt4free")
+    # It would fetch this list at its start, and cannot do without the provider called "default".
+    listed = {"providers": {"default": {"baseUrl": "http://127.0.0.1:9/v1"}}, "defaultModels": {}}
+    for day in (date.today(), date.today() + timedelta(days=1)):
+        seeded = home / "config" / "cache" / ".models" / day.isoformat() / "providers.json"
+        seeded.parent.mkdir(parents=True)
+        seeded.write_text(json.dumps(listed))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    log = home / "log"
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "G4F_CONFIG_DIR": str(home / "config"),
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+    command = [g4f_python, "-m", "g4f", "api", "--no-gui", "--bind", f"127.0.0.1:{port}"]
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, stdout=output, stderr=output, cwd=home, env=environment)
+    try:
+        deadline = time.monotonic() + START_TIMEOUT
+        while not _answers(port):
+            assert server.poll() is None and time.monotonic() < deadline, log.read_text()[-2000:]
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _answers(port: int) -> bool:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(f"http://127.0.0.1:{port}/v1", timeout=5):
+            return True
+    except OSError:
+        return False
