@@ -51,6 +51,8 @@ WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 WEIGHTS_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 WEIGHTS_BYTES = 98_362_432
 WHEEL_BYTES = 92_871_040
+# As its model card says to sample it; and it may talk in circles until its context is full.
+SMALL_MODEL_DEFAULTS = {"temperature": 0.2, "top_p": 0.9, "max_tokens": 1024}
 
 KEPT_LOGS = 10
 ABANDONED_AFTER = 24 * 3600.0
@@ -318,9 +320,10 @@ def _launch(model: Path, port: int, timeout: float) -> LocalServer:
         )
     api_key = secrets.token_urlsafe(32)
     try:
-        base_url = _loaded(
-            process, {"model": str(model), "port": port, "api_key": api_key}, timeout
-        )
+        order: dict[str, Any] = {"model": str(model), "port": port, "api_key": api_key}
+        if model.name == WEIGHTS:
+            order |= SMALL_MODEL_DEFAULTS
+        base_url = _loaded(process, order, timeout)
         if base_url is None:
             raise _failure(process, model, Path(name), timeout)
         status, document = _models(base_url, api_key)

@@ -1,7 +1,8 @@
 """The process that ``%copilot serve`` starts: llama.cpp's server around one GGUF file.
 
 Started as ``python -m copilot_magic.local_server`` by :mod:`copilot_magic.launcher`, which writes
-one line of JSON (``model``, ``port``, ``api_key``) to standard input and keeps that pipe open. Once
+one line of JSON (``model``, ``port``, ``api_key``, and the defaults of ``temperature``, ``top_p``
+and ``max_tokens`` where it has some) to standard input and keeps that pipe open. Once
 the model is loaded one line of JSON (``base_url``) is written to standard output. The process ends
 with the process that started it.
 """
@@ -80,6 +81,10 @@ def main() -> None:
     params.n_parallel = 2
     params.kv_unified = True  # either of the two may use all of the context
     params.cache_ram_mib = 512
+    # What a request does not say itself.
+    params.sampling.temp = order.get("temperature", params.sampling.temp)
+    params.sampling.top_p = order.get("top_p", params.sampling.top_p)
+    params.n_predict = order.get("max_tokens", params.n_predict)
     # The threads wait for each other in a busy loop: where one has to share its CPU, with the
     # notebook or the browser, it holds up all of them, and an answer comes at a tenth of the speed.
     threads = max(1, available_cpus() // 2)

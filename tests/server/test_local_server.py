@@ -381,3 +381,13 @@ def test_a_damaged_model_is_said_to_be_so(weights: Path, tmp_path: Path) -> None
     with pytest.raises(LauncherError, match=r"^damaged\.gguf could not be loaded: \w+") as caught:
         launcher.start(damaged)
     assert "init server" not in caught.value.message
+
+
+def test_the_small_model_does_not_talk_for_ever_unless_asked_to(server: LocalServer) -> None:
+    """What a request does not say itself is what suits this model."""
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=120)
+    with contextlib.closing(connection):
+        connection.request("GET", "/props", headers={"Authorization": f"Bearer {server.api_key}"})
+        defaults = json.loads(connection.getresponse().read())["default_generation_settings"]
+    assert defaults["params"]["temperature"] == pytest.approx(0.2)
+    assert defaults["params"]["n_predict"] == launcher.SMALL_MODEL_DEFAULTS["max_tokens"]
