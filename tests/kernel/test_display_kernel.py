@@ -1,0 +1,240 @@
+"""What answers cost on a real kernel's iopub channel, and that they arrive whole."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import nbclient
+import nbconvert
+import nbformat
+import pytest
+from benchmarks.display import sample
+from browser.jupyter import JupyterServer, running_jupyter
+from jupyter_client.session import Session
+from live_kernel import LiveKernel, Run
+from scripted_server import Exchange, ScriptedServer
+
+from copilot_magic.display import MAX_OUTPUTS
+
+SHOWN = ("display_data", "update_display_data")
+# Real time is shortened so much where tokens come at a pace; the view paints so much more often.
+FASTER = 10
+FAST_PAINTS = f"""
+from copilot_magic import display
+display.MIN_INTERVAL /= {FASTER}
+display.MAX_INTERVAL /= {FASTER}
+"""
+
+
+class Written:
+    """Answer with a text in tokens of four characters.
+
+    Args:
+        text: The answer.
+        rate: Tokens a second, or None for as fast as it goes.
+    """
+
+    def __init__(self, text: str, rate: float | None = None) -> None:
+        self.text = text
+        self.rate = rate
+
+    def __call__(self, exchange: Exchange) -> None:
+        exchange.start()
+        began = time.monotonic()
+        for number, start in enumerate(range(0, len(self.text), 4)):
+            if self.rate is not None:
+                time.sleep(max(0.0, began + number / self.rate - time.monotonic()))
+            exchange.delta(self.text[start : start + 4])
+        exchange.finish()
+        exchange.done()
+
+
+def size_of(run: Run) -> int:
+    """Return the bytes of all messages that show something."""
+    session = Session(key=b"key")
+    shown = [message for message in run.messages if message["msg_type"] in SHOWN]
+    return sum(len(part) for message in shown for part in session.serialize(message))
+
+
+def source_of(run: Run) -> str:
+    return "".join(output["text/plain"] for output in run.outputs)
+
+
+def test_at_full_speed_the_bytes_grow_with_the_answer_and_not_faster(
+    kernel: LiveKernel, server: ScriptedServer
+) -> None:
+    ratios = {}
+    for characters in (2_000, 20_000, 200_000):
+        text = sample(characters)
+        server.script(Written(text))
+        run = kernel.copilot("?")
+        assert source_of(run) == text
+        assert len(run.outputs) <= MAX_OUTPUTS
+        ratios[characters] = size_of(run) / len(text)
+    assert max(ratios.values()) <= 12, ratios
+    assert ratios[200_000] <= 1.3 * ratios[20_000], ratios
+
+
+def test_at_a_readers_pace_the_bytes_are_few(kernel: LiveKernel, server: ScriptedServer) -> None:
+    """100 tokens a second, where sending all of it at each paint takes hundreds of bytes each."""
+    kernel.run(FAST_PAINTS)
+    ratios = {}
+    for characters in (2_000, 20_000):
+        text = sample(characters)
+        server.script(Written(text, 100.0 * FASTER))
+        run = kernel.copilot("?")
+        assert source_of(run) == text
+        assert len(run.outputs) <= MAX_OUTPUTS
+        ratios[characters] = size_of(run) / len(text)
+    assert max(ratios.values()) <= 80, ratios
+
+
+@pytest.mark.parametrize("interrupts", [1, 2])
+def test_interrupts_lose_no_text_and_the_next_prompt_works(
+    kernel: LiveKernel, server: ScriptedServer, interrupts: int
+) -> None:
+    """The second one comes while the first is being dealt with."""
+    left = interrupts
+
+    def script(exchange: Exchange) -> None:
+        exchange.start()
+        exchange.delta("the first half")
+        assert exchange.client_gone()
+
+    def interrupt(message: dict[str, Any]) -> None:
+        nonlocal left
+        while left and "the first half" in str(message["content"].get("data")):
+            left -= 1
+            kernel.interrupt()
+            time.sleep(0.005)
+
+    server.script(script)
+    run = kernel.copilot("?", on_message=interrupt)
+    assert run.reply["ename"] == "KeyboardInterrupt"
+    assert "the first half" in Run(run.messages + kernel.late()).html
+    server.script(Written("whole"))
+    assert "whole" in kernel.copilot("?").html
+
+
+DETACHED = """
+import threading
+from copilot_magic.conversation import Conversation, Turn
+from copilot_magic.display import open_view
+from copilot_magic.protocol import Delta
+from copilot_magic.settings import Settings
+
+def write():
+    for start in range(0, len(text), 100):
+        view.feed(Delta(content=text[start : start + 100]))
+        threading.Event().wait(0.002)
+    view.finish(Turn("?", answer=text, status="complete"), Conversation("talk"))
+
+view = open_view(get_ipython(), settings=Settings())
+view.start()
+view.detach()
+threading.Timer(0.5, write).start()
+"""
+
+
+def test_an_answer_that_goes_on_after_its_cell_opens_no_more_outputs(kernel: LiveKernel) -> None:
+    """A new output could land in the cell that ran last; an update finds its own."""
+    text = sample(20_000)
+    run = kernel.run(f"text = {text!r}\n{DETACHED}")
+    later = kernel.late(2.0)
+    assert {message["msg_type"] for message in later} == {"update_display_data"}
+    cell = run.messages[0]["parent_header"]["msg_id"]
+    assert {message["parent_header"]["msg_id"] for message in later} == {cell}
+    assert source_of(Run(run.messages + later)) == text
+
+
+def test_a_notebook_that_runs_unattended_keeps_the_final_state_alone(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    short, long = "One **short** answer.", sample(9_000)
+    server.scripts(Written(short), Written(long, 5_000.0))
+    book = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
+    book.cells = [
+        nbformat.v4.new_code_cell(source)  # type: ignore[no-untyped-call]
+        for source in (
+            f"%load_ext copilot_magic\n%config CopilotMagics.base_url = {server.base_url!r}",
+            "%%copilot\nshort",
+            "%%copilot\nlong",
+        )
+    ]
+    nbclient.NotebookClient(book, kernel_name="python3", timeout=120).execute()
+    for cell, text in zip(book.cells[1:], (short, long), strict=True):
+        assert "".join(output.data["text/plain"] for output in cell.outputs) == text
+    shown = [
+        output.data["text/html"] for output in book.cells[1].outputs if output.data["text/html"]
+    ]
+    assert len(shown) == 1 and "One <strong>short</strong> answer." in shown[0]
+    for exporter in (nbconvert.HTMLExporter(), nbconvert.MarkdownExporter()):
+        exported, _ = exporter.from_notebook_node(book)
+        assert exported.count("<strong>short</strong>") == 1
+        assert exported.count("Part 1.") == 1
+        assert "Waiting" not in exported
+
+
+@pytest.fixture(scope="module")
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with running_jupyter(tmp_path_factory.mktemp("jupyter")) as server:
+        yield server
+
+
+@pytest.mark.parametrize("tokens", [2_000, 10_000, 50_000])
+def test_through_a_jupyter_server_an_answer_at_full_speed_is_complete(
+    jupyter: JupyterServer, server: ScriptedServer, tokens: int
+) -> None:
+    """A Jupyter server drops messages that are too many, and with them the end of the answer."""
+    text = sample(4 * tokens)
+    server.script(Written(text))
+    run = Run()
+    code = (
+        f"%load_ext copilot_magic\n%config CopilotMagics.base_url = {server.base_url!r}\n"
+        "get_ipython().run_cell_magic('copilot', '', '?')"
+    )
+    for message in run_through(jupyter, code):
+        assert "rate exceeded" not in str(message["content"])
+        run.messages.append(message)
+    assert source_of(run) == text
+    assert "Part " in run.html and "copilot-footer" in run.html
+
+
+def run_through(jupyter: JupyterServer, code: str) -> list[dict[str, Any]]:
+    """Run `code` in a new kernel as a browser does; return the iopub messages."""
+    import websocket
+
+    def call(method: str, path: str, body: bytes | None = None) -> Any:
+        headers = {"Authorization": f"token {jupyter.token}"}
+        request = urllib.request.Request(
+            f"{jupyter.url}{path}", method=method, data=body, headers=headers
+        )
+        with urllib.request.urlopen(request) as response:
+            content = response.read()
+        return json.loads(content) if content else None
+
+    kernel = call("POST", "/api/kernels", b'{"name": "python3"}')["id"]
+    address = jupyter.url.replace("http", "ws", 1)
+    channels = websocket.create_connection(
+        f"{address}/api/kernels/{kernel}/channels?token={jupyter.token}", timeout=120
+    )
+    try:
+        content = {"code": code, "silent": False, "store_history": True, "stop_on_error": True}
+        request = Session().msg("execute_request", content)
+        channels.send(json.dumps({**request, "channel": "shell"}, default=str))
+        messages = []
+        while True:
+            message = json.loads(channels.recv())
+            if message["parent_header"].get("msg_id") != request["header"]["msg_id"]:
+                continue
+            if message["channel"] == "iopub":
+                messages.append(message)
+                if message["content"].get("execution_state") == "idle":
+                    return messages
+    finally:
+        channels.close()
+        call("DELETE", f"/api/kernels/{kernel}")
