@@ -383,11 +383,23 @@ def test_a_damaged_model_is_said_to_be_so(weights: Path, tmp_path: Path) -> None
     assert "init server" not in caught.value.message
 
 
-def test_the_small_model_does_not_talk_for_ever_unless_asked_to(server: LocalServer) -> None:
-    """What a request does not say itself is what suits this model."""
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=120)
-    with contextlib.closing(connection):
-        connection.request("GET", "/props", headers={"Authorization": f"Bearer {server.api_key}"})
-        defaults = json.loads(connection.getresponse().read())["default_generation_settings"]
-    assert defaults["params"]["temperature"] == pytest.approx(0.2)
-    assert defaults["params"]["n_predict"] == launcher.SMALL_MODEL_DEFAULTS["max_tokens"]
+def test_the_small_model_is_asked_as_suits_it_where_a_request_does_not_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(launcher.SMALL_MODEL_DEFAULTS, "max_tokens", 5)
+    server = launcher.start()
+    assert isinstance(server, LocalServer)
+    try:
+        choice = ask(server, "Count to one hundred.")[1]["choices"][0]
+        assert choice["finish_reason"] == "length"
+        assert ask(server, "Count.", max_tokens=9)[1]["usage"]["completion_tokens"] == 9
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=120)
+        with contextlib.closing(connection):
+            connection.request(
+                "GET", "/props", headers={"Authorization": f"Bearer {server.api_key}"}
+            )
+            props = json.loads(connection.getresponse().read())
+        temperature = props["default_generation_settings"]["params"]["temperature"]
+        assert temperature == pytest.approx(launcher.SMALL_MODEL_DEFAULTS["temperature"])
+    finally:
+        launcher.stop()
