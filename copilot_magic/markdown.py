@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from unicodedata import bidirectional
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -157,7 +158,7 @@ def _mended(text: str) -> str:
 
 _SAFE_LINK = re.compile(r"https?://[^/?#@\\\s]+(?:[/?#]|$)|mailto:[^/\s]", re.IGNORECASE)
 _RASTER = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+$")
-_DIRECTED = frozenset(["p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "th", "td"])
+_DIRECTED = frozenset(["p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "th", "td"])
 _TASK = re.compile(r"\[([ xX])\][ \t]+")
 
 
@@ -196,9 +197,18 @@ def _harden(state: StateCore, remote_images: bool) -> None:
             _tick_box(state.tokens, index)
             token.children = _safe_links(token.children or [], remote_images)
         if directed and token.nesting == 1 and token.tag in _DIRECTED:
-            attrs["dir"] = "auto"
+            # Not "auto", by which a list ignores what has a direction in it.
+            attrs["dir"] = _direction(next((t for t in state.tokens[index:] if t.content), token))
             attrs.setdefault("style", "text-align:start")
         token.attrs = attrs
+
+
+def _direction(token: Token) -> str:
+    """Return the direction of a text: that of its first letter."""
+    for character in token.content:
+        if (kind := bidirectional(character)) in ("L", "R", "AL"):
+            return "ltr" if kind == "L" else "rtl"
+    return "ltr"
 
 
 def _tick_box(tokens: list[Token], index: int) -> None:
@@ -522,9 +532,10 @@ def _code_html(token: Token, shown: _Shown | None) -> str:
     named = language and "copilot-cont" not in classes
     label = f'<div class="copilot-language">{html.escape(language)}</div>' if named else ""
     code = (shown.update if shown else _highlighted)(token.content, language)
-    # The HTML parser drops a line end right behind <pre>.
-    gap = "\n" if code.startswith("\n") else ""
-    return f'<div class="{classes}" dir="ltr">{label}<pre>{gap}{code}</pre></div>\n'
+    # Here too, as an untrusted notebook shows none of the styles.
+    margin = "" if "copilot-more" in classes else ' style="margin-bottom:1em"'
+    pre = f"<pre><code>{code}</code></pre>"
+    return f'<div class="{classes}" dir="ltr"{margin}>{label}{pre}</div>\n'
 
 
 _RENDER_RULES: dict[str, Callable[..., str]] = {
@@ -550,12 +561,14 @@ _RENDER_RULES: dict[str, Callable[..., str]] = {
 STYLE = (
     # JupyterLab's own rules colour the usual classes of `.highlight`. Where there are none, these
     # do: each colour, with 18 % luminance, reads about as well on white as on black.
-    ".copilot-answer .copilot-code{margin:0 0 1em;border:1px solid var(--jp-border-color2,#8885);"
-    "border-radius:3px;background:var(--jp-cell-editor-background,#8881)}"
-    ".copilot-answer .copilot-code pre{margin:0;padding:.5em .75em;overflow-x:auto;"
-    "white-space:pre;background:none;color:inherit}"
-    ".copilot-answer .copilot-language{float:right;padding:.1em .6em;font-size:80%;opacity:.6;"
-    "user-select:none;-webkit-user-select:none}"
+    ".copilot-answer .copilot-code{position:relative;border-radius:3px;"
+    "border:1px solid var(--jp-border-color2,#8885);"
+    "background:var(--jp-cell-editor-background,#8881)}"
+    ".copilot-answer .copilot-code pre{margin:0;padding:.5em .75em;overflow-x:auto;background:none}"
+    ".copilot-answer .copilot-language+pre{padding-top:1.2em}"
+    ".copilot-answer .copilot-code code{white-space:pre;background:none;color:inherit}"
+    ".copilot-answer .copilot-language{position:absolute;top:0;right:0;padding:0 .6em;"
+    "font-size:80%;opacity:.6;pointer-events:none;user-select:none;-webkit-user-select:none}"
     ".copilot-answer .copilot-table{overflow-x:auto;margin-bottom:1em}"
     ".copilot-answer .copilot-table table{margin:0}"
     ".copilot-answer .copilot-table :is(th,td){text-align:start}"
@@ -566,7 +579,7 @@ STYLE = (
     ".copilot-answer li.copilot-cont{list-style:none}"
     ".copilot-answer .copilot-code.copilot-more pre{padding-bottom:0}"
     ".copilot-answer .copilot-code.copilot-cont pre{padding-top:0}"
-    ".copilot-answer [dir=auto]:is(ul,ol){padding-left:0;padding-inline-start:2em}"
+    ".copilot-answer [dir=rtl]:is(ul,ol){padding-left:0;padding-right:2em}"
     ".copilot-answer :is(.k,.kc,.kd,.kn,.kr,.kt,.ow)"
     "{color:var(--jp-mirror-editor-keyword-color,#a34fb5)}"
     ".copilot-answer :is(.nf,.fm,.nc){color:var(--jp-mirror-editor-def-color,#3374d4)}"

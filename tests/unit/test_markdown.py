@@ -31,7 +31,7 @@ from copilot_magic.markdown import (
 # --- What may be in the output ------------------------------------------------------------------
 
 BLOCKS = "p h1 h2 h3 h4 h5 h6 ul ol li blockquote th td"
-DIRECTED = {"dir": "auto", "style": "text-align:(start|left|right|center)"}
+DIRECTED = {"dir": "ltr|rtl", "style": "text-align:(start|left|right|center)"}
 LINK = {
     "href": r"(https?://[^/?#@\\\s]+([/?#].*)?|mailto:.*)",
     "target": "_blank",
@@ -53,6 +53,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "div": {
         "class": "copilot-table|copilot-language|highlight copilot-code( copilot-(cont|more))*",
         "dir": "ltr",
+        "style": "margin-bottom:1em",
     },
     "span": {"class": r"\w{1,3}|copilot-math mathjax_process tex2jax_process"},
     "table": {"class": "copilot-(cont|more)( copilot-(cont|more))?"},
@@ -228,7 +229,7 @@ LINES = sorted({line for text in DOCUMENTS.values() for line in text.splitlines(
 TEXTS = st.one_of(
     st.lists(st.sampled_from(LINES), max_size=12).map("".join),
     st.lists(st.sampled_from([*DOCUMENTS.values()]), max_size=4).map("".join),
-    st.text(alphabet="ab 1.\n\t`*_~[]()!<>#-+=|$\\&:;\"'/\r", max_size=60),
+    st.text(alphabet="abא 1.\n\t`*_~[]()!<>#-+=|$\\&:;\"'/\r", max_size=60),
     st.text(max_size=60),
 )
 
@@ -258,10 +259,7 @@ def streamed(parts: list[str], look: bool = False) -> list[str]:
 
 
 def shown_code(html: str) -> str:
-    """Return the text of the code blocks; as an HTML parser, drop a line end right behind <pre>."""
-    return "".join(
-        text_of(part.removeprefix("\n")) for part in re.findall("<pre>(.*?)</pre>", html, re.DOTALL)
-    )
+    return "".join(map(text_of, re.findall("<pre>(.*?)</pre>", html, re.DOTALL)))
 
 
 def at_once(text: str) -> str:
@@ -308,7 +306,7 @@ def test_settling_block_by_block_renders_as_the_parser_does_at_once(text: str) -
     )
     text = re.sub("\r\n?", "\n", text)
     whole = at_once(text if text.endswith("\n") else f"{text}\n")
-    undirected = partial(re.sub, ' dir="auto" style="text-align:start"', "")
+    undirected = partial(re.sub, ' dir="..." style="text-align:start"', "")
     assert undirected(render(text)) == undirected(whole)
 
 
@@ -632,7 +630,9 @@ def test_looking_at_the_tail_changes_nothing(name: str) -> None:
 
 def test_code_is_highlighted_in_the_classes_that_themes_style() -> None:
     html = render("```python\ndef f(): return 'a' # b\n```")
-    assert html.startswith('<div class="highlight copilot-code" dir="ltr">')
+    assert html.startswith(
+        '<div class="highlight copilot-code" dir="ltr" style="margin-bottom:1em">'
+    )
     for part in (
         '<span class="k">def',
         '<span class="nf">f',
@@ -652,7 +652,7 @@ def test_the_usual_names_of_languages_are_known(language: str) -> None:
 
 def test_an_unknown_language_is_plain_and_named() -> None:
     html = render("```nosuch&lt; x\na < b\n```")
-    assert '<div class="copilot-language">nosuch</div><pre>a &lt; b\n</pre>' in html
+    assert '<div class="copilot-language">nosuch</div><pre><code>a &lt; b\n</code></pre>' in html
 
 
 @given(
@@ -685,9 +685,14 @@ def test_code_blocks_are_found_wherever_they_are() -> None:
 
 
 def test_right_to_left_text_carries_its_direction() -> None:
-    assert render("שלום") == '<p dir="auto" style="text-align:start">שלום</p>\n'
+    assert render("שלום") == '<p dir="rtl" style="text-align:start">שלום</p>\n'
     assert render("hello") == "<p>hello</p>\n"
-    assert "<pre>א\n</pre>" in render("```\nא\n```") and 'dir="ltr"' in render("```\nא\n```")
+    html = render("- **אחת**\n- two\n\n# Title\n\n```\nא\n```")
+    assert html.startswith('<ul dir="rtl" style="text-align:start">\n<li><strong>אחת')
+    assert 'dir="ltr" style="margin-bottom:1em"><pre><code>א' in html
+    assert 'dir="ltr"' in render("hello\nשלום")
+    assert 'dir="rtl"' not in render("-\n- ```\n  x\n  ```\n- א")
+    assert render("- \n\n\n* \u05b0\n-").startswith("<ul")
 
 
 def test_tasks_are_signs_not_form_fields() -> None:
