@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import os
 import time
@@ -582,6 +583,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     magics = CopilotMagics(shell)
     shell.register_magics(magics)
     add_completion(shell, magics)
+    atexit.register(magics.session.close)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
@@ -590,6 +592,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     magics = manager.registry.pop("CopilotMagics", None)
     if magics is None:
         return
+    atexit.unregister(magics.session.close)
     magics.leave()
     for kind in ("line", "cell"):
         manager.magics[kind].pop("copilot", None)

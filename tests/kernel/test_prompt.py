@@ -223,6 +223,38 @@ def test_an_interrupt_keeps_the_partial_answer_and_ends_the_request(
     assert "turns         1" in kernel.run("%copilot status").text
 
 
+@pytest.mark.parametrize("phase", ["waiting", "backing off"])
+def test_an_interrupt_works_before_the_first_token(
+    kernel: LiveKernel, server: ScriptedServer, phase: str
+) -> None:
+    gone = threading.Event()
+    interrupted: list[bool] = []
+
+    def script(exchange: Exchange) -> None:
+        if phase == "backing off":
+            gone.set()
+            busy = {"error": {"message": "too many requests"}}
+            exchange.reply(429, busy, {"Retry-After": "50"})
+        elif exchange.client_gone():
+            gone.set()
+
+    def on_message(message: dict[str, Any]) -> None:
+        sign = "Waiting for" if phase == "waiting" else "too many requests"
+        if sign in str(message["content"].get("data", "")) and not interrupted:
+            interrupted.append(True)
+            kernel.interrupt()
+
+    server.script(script)
+    run = kernel.copilot("go", on_message=on_message)
+    assert interrupted
+    assert gone.wait(10)
+    assert run.contents("error")[0]["ename"] == "KeyboardInterrupt"
+    assert "\n" not in run.error
+    server.script(lambda exchange: answer(exchange, "fine"))
+    assert kernel.copilot("next").reply["status"] == "ok"
+    assert [m["content"] for m in server.posts[-1]["messages"]] == ["next"]
+
+
 def test_retry_replaces_the_turn(kernel: LiveKernel, server: ScriptedServer) -> None:
     kernel.copilot("a", "-p Other")
     kernel.run("%copilot retry")
