@@ -242,7 +242,8 @@ def _safe_links(children: list[Token], remote_images: bool) -> list[Token]:
             elif address and address != label:
                 safe.append(Token("text", "", 0, content=f" ({address})"))
         elif child.type == "image":
-            safe.extend(_safe_image(child, remote_images, in_link=bool(opened)))
+            in_link = any(good for _, good, _ in opened)
+            safe.extend(_safe_image(child, remote_images, in_link))
         else:
             safe.append(child)
     return safe
@@ -264,7 +265,7 @@ def _safe_image(image: Token, remote_images: bool, in_link: bool) -> list[Token]
 
     address = str(image.attrs["src"])
     alt = _text_of(image.children or [])
-    web = address.startswith("http") and bool(_SAFE_LINK.match(address))
+    web = _SAFE_LINK.match(address) and not address.lower().startswith("mailto:")
     if _RASTER.match(address) or (web and remote_images):
         attrs: dict[str, str | int | float] = {
             "src": address,
@@ -336,9 +337,9 @@ _MATH_OPEN = re.compile(
 _LABEL = re.compile(r"\\label\s*\{[^{}]*\}")
 # What acts outside its own formula, on the page or on later formulas.
 _ACTING = re.compile(
-    r"\\(?:(?:re)?new(?:command|environment)|provide|def|let|[gex]def|global|long|outer|future"
-    r"|Declare|Newextarrow|require|href|url|class|style|css|html|data|unicode|bbox|mmlToken|action"
-    r"|toggle|mathtip|texttip|begingroup|endgroup|csname|include|input|catcode|special)",
+    r"(?<!\\)(?:\\\\)*\\(?:(?:re)?new(?!line)|provide|[gex]?def|let|future|Declare|require|href|url"
+    r"|class|style|css|html|data|unicode|bbox|mmlToken|action|toggle|mathtip|texttip|begingroup"
+    r"|endgroup|csname|include|input|catcode|special|usetag|mathtoolsset|setoption)",
     re.IGNORECASE,
 )
 
@@ -560,7 +561,7 @@ _RENDER_RULES: dict[str, Callable[..., str]] = {
 
 STYLE = (
     # JupyterLab's own rules colour the usual classes of `.highlight`. Where there are none, these
-    # do: each colour, with 18 % luminance, reads about as well on white as on black.
+    # do: each colour, with 17 % luminance, reads about as well on white as on black.
     ".copilot-answer .copilot-code{position:relative;border-radius:3px;"
     "border:1px solid var(--jp-border-color2,#8885);"
     "background:var(--jp-cell-editor-background,#8881)}"
@@ -666,6 +667,7 @@ class Stream:
         self._opened: list[_Opened] = []  # what their beginning goes on with
         self._pieces: list[str] = []  # of the line being written
         self._length = 0  # of these pieces, in characters
+        self._limit = LINE  # the length from which to see whether to wrap them
         self._carriage_return = False  # the text so far ends in one: a line feed may follow
 
     def feed(self, text: str) -> list[str]:
@@ -679,18 +681,18 @@ class Stream:
         settled: list[str] = []
         for end in ends:
             self._pieces.append(end)
-            settled += self._end_line()
+            settled += self._take_pieces(whole=True)
         self._pieces.append(rest)
         self._length += len(rest)
-        if self._length > LINE:
-            settled += self._wrap()
+        if self._length > self._limit:
+            settled += self._take_pieces(whole=False)
         return [html for html in settled if html]
 
     def finish(self) -> list[str]:
         """Settle the rest, as the text has come to its end."""
         settled: list[str] = []
         if self._length or self._carriage_return:
-            settled += self._end_line()
+            settled += self._take_pieces(whole=True)
         settled.append(self._settle(len(self._lines)))
         self._carriage_return = False
         return [html for html in settled if html]
@@ -709,23 +711,18 @@ class Stream:
             env["shown"] = self._shown
         return self._html(text, env, []) if text.strip() else ""
 
-    def _end_line(self) -> list[str]:
+    def _take_pieces(self, whole: bool) -> list[str]:
+        """Take the line being written, or as much of it as is too long to wait for its end."""
         line = "".join(self._pieces)
         settled: list[str] = []
         while cut := self._wrap_at(line):
             settled += self._take(f"{line[:cut]}\n")
             line = line[cut:]
-        self._pieces, self._length = [], 0
-        return [*settled, *self._take(f"{line}\n")]
-
-    def _wrap(self) -> list[str]:
-        """Take the beginning of a line that is too long to wait for its end."""
-        line = "".join(self._pieces)
-        settled: list[str] = []
-        while cut := self._wrap_at(line):
-            settled += self._take(f"{line[:cut]}\n")
-            line = line[cut:]
+        if whole:
+            settled += self._take(f"{line}\n")
+            line = ""
         self._pieces, self._length = [line], len(line)
+        self._limit = next(limit for limit in (LINE, WORD, DATA_IMAGE) if len(line) <= limit)
         return settled
 
     def _wrap_at(self, line: str) -> int:
@@ -749,7 +746,7 @@ class Stream:
             if self._fence.match(line):
                 settled.append(self._settle(len(self._lines)))
         elif self._same and self._same.match(line):
-            pass
+            pass  # Only more of the same: nothing is closed.
         elif after_blank or _MAY_BEGIN.match(line):
             settled.append(self._settle_closed(blank=not line.strip()))
         if self._size >= self._enough:
@@ -833,7 +830,7 @@ class Stream:
             if len(children) > 1:
                 if last.type == "list_item_open" and opened[-1].start is not None:
                     opened[-1].start += len(children) - 1
-                best = _Cut(begin, [prefix + rest], 1, [_copy(block) for block in opened])
+                best = _Cut(begin, [prefix + rest], 1, list(opened))
                 if sum(map(len, self._lines[begin:])) < PART // 2:
                     break
             if last.type in _LISTS:
@@ -903,7 +900,7 @@ class Stream:
 
     def _resume(self, tokens: list[Token]) -> None:
         """Mark the blocks that go on from a settled part."""
-        for token, block in zip(tokens, self._opened, strict=False):
+        for index, (token, block) in enumerate(zip(tokens, self._opened, strict=False)):
             if token.type != block.type:
                 break
             token.attrJoin("class", "copilot-cont")
@@ -911,13 +908,11 @@ class Stream:
                 token.attrSet("start", block.start)
             if block.loose:
                 token.meta["loose"] = True
-                for paragraph in tokens:
-                    if paragraph.level == token.level + 2 and paragraph.tag == "p":
-                        paragraph.hidden = False
-
-
-def _copy(block: _Opened) -> _Opened:
-    return _Opened(block.type, block.start, block.loose)
+                for inner in tokens[index + 1 :]:
+                    if inner.level <= token.level:
+                        break
+                    if inner.level == token.level + 2 and inner.tag == "p":
+                        inner.hidden = False
 
 
 def _continues(line: str, prefix: str) -> bool:
@@ -934,14 +929,17 @@ def _continues(line: str, prefix: str) -> bool:
 
 # The beginning of a line that may still become one thing or another.
 _UNSURE = re.compile(
-    r"[ \t]*(?:>[ \t]?)*(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)*"
+    r"[ \t]*(?:>[ \t]?){0,9}(?:(?:[-+*]|\d{1,9}[.)])[ \t]+){0,9}"
     r"(?:[-+*=_#|:~`.$\\!\[ \t]*|\d{1,9}[.)]?[ \t]*|\[[ xX]?\]?[ \t]*|`{3,}[^`]*|~{3,}.*"
     r"|\|[-:| \t]*)"
 )
 _FENCE_BEGUN = re.compile(r" {0,3}[`~]+[ \t]*")
 _TABLE_BEGUN = re.compile(r"(?:^|\n)[ \t]*\|[^\n]*$")
 _MARK = re.compile(r"\\.|`+|\$\$?|\*+|_+|~~|!?\[|\]", re.DOTALL)
-_DESTINATION = re.compile(r"\((?:[^()\s\\]|\\.|\([^()\s]*\)|[ \t\n]+(?:\"[^\"]*\"|'[^']*'))*")
+_DESTINATION = re.compile(
+    r"\((?:[^()\s\\]|\\.|\([^()\s]*\)|[ \t\n]+(?:\"[^\"]*\"|'[^']*'))*(?:\([^()\s]*\Z)?"
+)
+_LINK_BEGUN = re.compile(r"!\[|\[(?=[^\W\d]|[*_`!🖼])")  # rather than [1] or [0, 1]
 _FORMULA_BEGUN = re.compile(r"(?=[^$]{1,200}\Z)(?:\\|[^\s\d].*?[\\^_{}=])", re.DOTALL)
 
 
@@ -994,13 +992,23 @@ def _completed(text: str) -> str:
         elif sign == "]" and brackets:
             opening = brackets.pop()
             destination = _DESTINATION.match(text, position)
-            if destination and destination.end() == len(text):
-                label = text[opening:begin].removeprefix("!")[1:]
-                text = text[:opening] + ("🖼 " if text[opening] == "!" else "") + label
+            end = destination.end() if destination else position
+            if end == len(text) and (destination or _LINK_BEGUN.match(text, opening)):
+                text = _without_bracket(text[:begin], opening)
                 break
-            if destination and text[destination.end()] == ")":
-                position = destination.end() + 1
+            if destination and text[end] == ")":
+                position = end + 1
+    for opening in reversed(brackets):
+        if _LINK_BEGUN.match(text, opening):
+            text = _without_bracket(text, opening)
     return text.rstrip() + "".join(reversed(runs))
+
+
+def _without_bracket(text: str, opening: int) -> str:
+    """Return the text without the bracket that opens the label of a link or an image there."""
+    if text[opening] == "!":
+        return f"{text[:opening]}🖼 {text[opening + 2 :]}"
+    return text[:opening] + text[opening + 1 :]
 
 
 def _end_of_literal(text: str, begin: int, sign: str) -> int | None:
