@@ -86,7 +86,12 @@ class ChatClient:
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self._settings = settings or Settings.from_environment()
+        self._settings = settings = settings or Settings.from_environment()
+        for name in ("connect_timeout", "first_token_timeout", "idle_timeout"):
+            if not getattr(settings, name) > 0:
+                raise UsageError(
+                    f"{name} must be more than 0 seconds", f"`%config CopilotMagics.{name} = 60`"
+                )
         self._calls: set[_Call] = set()
         # What this server turned out to need.
         self._strict = False
@@ -116,11 +121,12 @@ class ChatClient:
         tries = 0
         with _Call(self._calls) as call:
             while True:
+                sent = self._adapted(body)
                 try:
-                    yield from self._answer(call, self._adapted(body))
+                    yield from self._answer(call, sent)
                     return
                 except StatusError as error:
-                    if self._learns(error, body):
+                    if self._learns(error, sent):
                         continue
                     wait = _wait_before_retry(error, tries)
                     if wait is None or tries >= self._settings.retries:
@@ -171,13 +177,13 @@ class ChatClient:
             adapted["model"] = self._model
         return adapted
 
-    def _learns(self, error: StatusError, body: Mapping[str, Any]) -> bool:
+    def _learns(self, error: StatusError, sent: Mapping[str, Any]) -> bool:
         """Learn from a refusal what the server needs; say whether to ask again with that."""
-        if not self._strict and refuses_fields(error.status, error.message):
+        if refuses_fields(error.status, error.message) and as_strict(sent) != sent:
             self._strict = True
             return True
-        if not self._model and not body.get("model") and needs_model(error.status, error.message):
-            self._model = self._model_after(error)
+        if needs_model(error.status, error.message) and not sent.get("model"):
+            self._model = self._model or self._model_after(error)
             return True
         return False
 
@@ -233,10 +239,15 @@ class ChatClient:
 
     def _get(self, path: str) -> Any:
         """Return the JSON that the server answers to a GET."""
-        with _Call(self._calls) as call, closing(self._send(call, path)) as response:
+        with _Call(self._calls) as call:
             try:
-                return json.loads(_body(call, response, _LIST_TIMEOUT, MAX_EVENT_BYTES))
-            except (OSError, ValueError, RecursionError):
+                with closing(self._send(call, path)) as response:
+                    return json.loads(_body(call, response, _LIST_TIMEOUT, MAX_EVENT_BYTES))
+            except FirstTokenTimeoutError:
+                raise FirstTokenTimeoutError(
+                    f"The server did not answer {path} within {_LIST_TIMEOUT:g} seconds", _CHECK
+                ) from None
+            except (ValueError, RecursionError):
                 raise MalformedAnswerError(
                     f"The server answered {path} with something else than JSON", _CHECK
                 ) from None
@@ -247,7 +258,7 @@ class ChatClient:
         """Send a request, a POST where there is a `body`; return the response to read from."""
         settings = self._settings
         url = _endpoint(settings.base_url, path)
-        authorization = self._authorization(call)
+        authorization = self._authorization(call, url)
         headers = {
             "Accept": "text/event-stream, application/json",
             # What is compressed on the way is held back on the way.
@@ -280,10 +291,7 @@ class ChatClient:
                 "If that is the right server, put its address into base_url",
                 status=status,
             )
-        try:
-            content = _body(call, response, _AFTER_THE_END, _MAX_FAILURE_BYTES)
-        except OSError:
-            content = b""  # the status is known, and that is what counts
+        content = _body(call, response, _AFTER_THE_END, _MAX_FAILURE_BYTES)
         error = status_error(
             status,
             call.redact(failure_message(content)),
@@ -296,14 +304,14 @@ class ChatClient:
             raise ProxyError(error.message, "Put the proxy's user and password into its URL")
         return error
 
-    def _authorization(self, call: _Call) -> str:
-        """Return the value of the header, or an empty string; `call` keeps it out of messages.
+    def _authorization(self, call: _Call, url: str) -> str:
+        """Return the header's value for `url`, or an empty one; `call` keeps it out of messages.
 
         Raises:
             UsageError: The key cannot be sent, or must not be sent there.
         """
         settings = self._settings
-        parts = urlsplit(settings.base_url)
+        parts = urlsplit(settings.base_url.strip())
         key = settings.get_api_key()
         if key:
             if not key.isascii() or not key.isprintable() or key != key.strip():
@@ -320,8 +328,8 @@ class ChatClient:
             value = f"Basic {token}"
         else:
             return ""
-        loopback = is_loopback(settings.base_url)
-        if parts.scheme == "http" and not loopback and not settings.allow_plain_http:
+        safe = url.startswith("https:") or is_loopback(url)
+        if not safe and not settings.allow_plain_http:
             raise UsageError(
                 f"The API key would go to {parts.hostname} unencrypted, so nothing was sent",
                 "Use https:// in base_url, or `%config CopilotMagics.allow_plain_http = True`",
@@ -417,7 +425,7 @@ class _Call:
                 # "from None", since the error's text may hold the query of the URL.
                 if self.stopped:
                     raise CutError(_STOPPED) from None
-                raise _unreached(error, url, proxy, settings, answer_timeout) from None
+                raise _unreached(error, url, proxy, settings) from None
 
     def pieces(self, response: requests.Response, left: Callable[[], float]) -> Iterator[bytes]:
         """Yield the body as it arrives.
@@ -583,17 +591,14 @@ def _events(call: _Call, response: requests.Response, progress: _Progress) -> It
 
 
 def _body(call: _Call, response: requests.Response, seconds: float, limit: int) -> bytes:
-    """Return the body, or as much of it as is not beyond `limit`.
-
-    Raises:
-        OSError: It did not come in time, or the connection broke.
-    """
+    """Return as much of the body as comes in time and is not beyond `limit`."""
     deadline = time.monotonic() + seconds
     body = bytearray()
-    for data in call.pieces(response, lambda: max(deadline - time.monotonic(), 0.001)):
-        body += data
-        if len(body) > limit:
-            break
+    with suppress(OSError):
+        for data in call.pieces(response, lambda: max(deadline - time.monotonic(), 0.001)):
+            body += data
+            if len(body) > limit:
+                break
     return bytes(body[:limit])
 
 
@@ -630,8 +635,12 @@ def _endpoint(base_url: str, path: str) -> str:
         UsageError: The address cannot be one.
     """
     hint = '`%config CopilotMagics.base_url = "http://localhost:1337/v1"`, for example'
+    base_url = base_url.strip()
+    # Where a host ends at a backslash is a matter of opinion, and the key depends on the host.
+    if "\\" in base_url or " " in base_url or not base_url.isprintable():
+        raise UsageError("base_url has characters that no address has", hint)
     try:
-        parts = urlsplit(base_url.strip())
+        parts = urlsplit(base_url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise UsageError(f"base_url is no address: {error}", hint) from None
@@ -704,9 +713,7 @@ def _no_completion(what: str) -> MalformedAnswerError:
     return MalformedAnswerError(f"The server answered, but with {what}", _CHECK)
 
 
-def _unreached(
-    error: Exception, url: str, proxy: str, settings: Settings, answer_timeout: float
-) -> CopilotError:
+def _unreached(error: Exception, url: str, proxy: str, settings: Settings) -> CopilotError:
     """Return the typed error for a request that brought no response."""
     import http.client
 
@@ -743,7 +750,7 @@ def _unreached(
             "Check the address, the network and the firewall: `%copilot doctor`",
         )
     if isinstance(error, failed.ReadTimeout) or caused_by(TimeoutError):
-        return _no_token(answer_timeout)
+        return _no_token(settings.first_token_timeout)
     if caused_by(ConnectionRefusedError):
         return RefusedError(f"Nobody answers at {where}", _ways_out(settings.base_url))
     if caused_by(http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
@@ -766,7 +773,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
                 *found.args,
                 getattr(found, "reason", None),
                 found.__cause__,
-                found.__context__,
             ]
 
 

@@ -2,13 +2,12 @@
 
     python tests/benchmarks/stream.py
 
-Prints ratios: CPU time per event against the reference client's loop, and the time from the server's
-send to the client's delta against a raw socket. Each is the median over rounds in which the clients
-take turns, since whatever else the machine does slows down all of them. What is not installed is
-left out.
+Prints ratios: CPU time per event against the reference client's loop, and the time from the
+server's send to the client's delta against a raw socket. Each is the median over rounds in which
+the clients take turns, since whatever else the machine does slows down all of them. Clients that
+are not installed are left out.
 """
 
-# ruff: noqa: T201  (a benchmark is there to print)
 from __future__ import annotations
 
 import argparse

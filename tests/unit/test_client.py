@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from scripted_server import Exchange, ScriptedServer, answer
 
+from copilot_magic import client as client_module
 from copilot_magic.client import ChatClient
 from copilot_magic.errors import (
     AuthenticationError,
@@ -25,6 +26,7 @@ from copilot_magic.errors import (
     ConnectTimeoutError,
     CopilotError,
     CutError,
+    FirstTokenTimeoutError,
     MalformedAnswerError,
     NotFoundError,
     PromptError,
@@ -99,7 +101,18 @@ def test_the_query_of_the_address_is_kept(server: ScriptedServer) -> None:
 
 @pytest.mark.parametrize(
     "base_url",
-    ["localhost:1337/v1", "", "ftp://host/v1", "http://", "http://host:port/v1", "http://[::1/v1"],
+    [
+        "localhost:1337/v1",
+        "",
+        "ftp://host/v1",
+        "http://",
+        "http://host:port/v1",
+        "http://host:0/v1",
+        "http://[::1/v1",
+        "http://evil.invalid\\.localhost/v1",
+        "http://evil.invalid\n.localhost/v1",
+        "http://a b/v1",
+    ],
 )
 def test_what_is_no_address_is_refused_before_anything_is_sent(base_url: str) -> None:
     with pytest.raises(UsageError, match="base_url") as caught:
@@ -165,9 +178,12 @@ def test_a_key_that_cannot_be_one_is_refused_without_being_shown(
     assert not server.requests
 
 
+@pytest.mark.parametrize("scheme", ["http", " HTTP"])
 @pytest.mark.parametrize("secret", [{"key": KEY}, {"user": f"me:{KEY}@"}])
-def test_a_secret_is_not_sent_unencrypted_to_another_machine(secret: dict[str, str]) -> None:
-    base_url = f"http://{secret.get('user', '')}example.invalid/v1"
+def test_a_secret_is_not_sent_unencrypted_to_another_machine(
+    secret: dict[str, str], scheme: str
+) -> None:
+    base_url = f"{scheme}://{secret.get('user', '')}example.invalid/v1"
     with pytest.raises(UsageError, match="unencrypted") as caught:
         ask(client(base_url, secret.get("key")))
     assert KEY not in str(caught.value)
@@ -664,6 +680,28 @@ def test_a_server_without_a_list_of_models_leaves_its_own_refusal(server: Script
         ask(client(server.base_url))
 
 
+def test_what_another_thread_has_learned_meanwhile_is_made_use_of(server: ScriptedServer) -> None:
+    """Refuse two requests that were both sent before the first refusal was known."""
+    both = threading.Barrier(2, timeout=20)
+
+    def script(exchange: Exchange) -> None:
+        if "provider" in exchange.request.json:
+            both.wait()
+            exchange.reply(400, {"error": {"message": "Unknown parameter: 'provider'."}})
+        else:
+            answer(exchange, "fine")
+
+    server.script(script)
+    asked = client(server.base_url)
+    answers: list[str] = []
+    threads = [threading.Thread(target=lambda: answers.append(ask(asked))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == ["fine", "fine"]
+
+
 # --- Lists ----------------------------------------------------------------------------------
 
 
@@ -695,6 +733,16 @@ def test_a_list_that_is_none_is_a_typed_error(server: ScriptedServer, page: byte
         client(server.base_url).models()
 
 
+def test_a_list_that_does_not_come_is_not_waited_for_long(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "_LIST_TIMEOUT", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        asked = client(f"http://127.0.0.1:{silent.getsockname()[1]}/v1")
+        with pytest.raises(FirstTokenTimeoutError, match=r"/models within 0\.1 seconds"):
+            asked.models()
+
+
 def test_a_server_without_models_says_so(server: ScriptedServer) -> None:
     server.get.clear()
     with pytest.raises(NotFoundError):
@@ -707,6 +755,24 @@ def test_providers_are_gpt4frees_and_elsewhere_there_are_none(server: ScriptedSe
     server.get["/v1/providers"] = (200, {}, json.dumps([{"id": "Copilot"}, {"id": "Pi"}]).encode())
     assert asked.providers() == ["Copilot", "Pi"]
     assert server.requests[-1].headers["Authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize("name", ["connect_timeout", "first_token_timeout", "idle_timeout"])
+@pytest.mark.parametrize("seconds", [0, -1.0, float("nan")])
+def test_a_timeout_that_is_none_is_refused(name: str, seconds: float) -> None:
+    with pytest.raises(UsageError, match=name):
+        client("http://localhost/v1", **{name: seconds})
+
+
+def test_an_error_that_is_being_handled_does_not_colour_the_next_one(
+    server: ScriptedServer,
+) -> None:
+    server.script(lambda exchange: exchange.abort())
+    try:
+        raise ConnectionRefusedError
+    except ConnectionRefusedError:
+        with pytest.raises(CutError):
+            ask(client(server.base_url))
 
 
 # --- Itself ---------------------------------------------------------------------------------
