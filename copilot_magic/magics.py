@@ -48,8 +48,9 @@ def _publish(text: str) -> None:
     display(bundle(text), raw=True)  # type: ignore[no-untyped-call]
 
 
-# Outlives the magics, so that %reload_ext keeps the conversation.
+# These outlive the magics, so that %reload_ext goes on with the conversations and the local model.
 _sessions: WeakKeyDictionary[InteractiveShell, Session] = WeakKeyDictionary()
+_served: WeakKeyDictionary[InteractiveShell, tuple[Path, int]] = WeakKeyDictionary()
 
 
 @magics_class
@@ -381,7 +382,7 @@ class CopilotMagics(Magics):
         options = parser.parse_args(arguments)
         self.serve(options.path, options.port)
 
-    def serve(self, path: str | None = None, port: int | None = None) -> None:
+    def serve(self, path: str | Path | None = None, port: int | None = None) -> None:
         """Start the small local model, or say which server is there already, and use it."""
         from . import launcher
         from .progress import Progress
@@ -416,8 +417,16 @@ class CopilotMagics(Magics):
         if os.environ.get(LOCAL_URL):
             from . import launcher
 
-            launcher.stop()
+            server = launcher.stop()
+            if server is not None:
+                _served[self.shell] = (server.path, server.port)
             self._forget_local_model()
+
+    def come_back(self) -> None:
+        """Start the local model again that `leave` has stopped."""
+        served = _served.pop(self.shell, None)
+        if served is not None:
+            self.serve(*served)
 
     def _forget_local_model(self) -> None:
         if os.environ.pop(LOCAL_URL, None) == self.base_url:
@@ -584,10 +593,11 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     shell.register_magics(magics)
     add_completion(shell, magics)
     atexit.register(magics.session.close)
+    magics.come_back()
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Take everything back, but for the conversations: a reload goes on with them."""
+    """Take everything back; loading again goes on with the conversations and the local model."""
     manager = shell.magics_manager
     magics = manager.registry.pop("CopilotMagics", None)
     if magics is None:

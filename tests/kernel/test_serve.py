@@ -109,6 +109,9 @@ def test_it_ends_with_the_extension_and_comes_back_with_it(serving: LiveKernel) 
     pid = server_pid(serving)
     serving.run("%unload_ext copilot_magic")
     assert gone(pid)
+    serving.run("%load_ext copilot_magic")
+    assert server_pid(serving) != pid
+    assert serving.copilot("Hi", "--max-tokens 5").reply["status"] == "ok"
 
 
 def test_its_key_is_in_no_output(serving: LiveKernel) -> None:
