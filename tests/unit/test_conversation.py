@@ -247,8 +247,8 @@ def test_an_answer_is_a_str_that_knows_its_turn() -> None:
 def test_an_answers_code_is_its_blocks_with_their_language() -> None:
     blocks = Answer.of(turn("p", "Do\n\n```python\nx = 1\n```\n\nand\n\n```\ny\n```\n"), "id").code
     assert [(block.language, block.code) for block in blocks] == [
-        ("python", "x = 1\n"),
-        ("", "y\n"),
+        ("python", "x = 1"),
+        ("", "y"),
     ]
 
 
