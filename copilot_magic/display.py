@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextvars
 import os
 import re
+import shutil
 import sys
 import threading
 import time
@@ -35,8 +36,9 @@ __all__ = ["Footer", "NotebookView", "PlainView", "TerminalView", "View", "open_
 # Seconds between two paints: received text is visible within 0.1 s, small changes sooner.
 MIN_INTERVAL = 0.05
 MAX_INTERVAL = 0.09
-# Characters of HTML in a paint from which on the longest interval is used.
-LARGE_PAINT = 2_000
+# From so many characters of HTML in the tail, or of new text, the longest interval is used.
+LARGE_TAIL = 2_000
+MUCH_TEXT = 80
 # Outputs of one answer; JupyterLab folds a cell's outputs after 50, and the cell may have others.
 MAX_OUTPUTS = 40
 # Outputs of an answer that goes on after its cell has ended: none can be opened any more.
@@ -90,7 +92,10 @@ def open_view(shell: InteractiveShell | None, *, raw: bool = False, settings: Se
         raw: Show plain text, no Markdown.
         settings: Those of the prompt: whom the user waits for, and whether pictures are loaded.
     """
-    name = settings.provider or settings.model or "the server"
+    if settings.is_local_model:
+        name = "the local model"
+    else:
+        name = settings.provider or settings.model or "the server"
     in_kernel = hasattr(shell, "kernel")
     if raw:
         return PlainView(MIN_INTERVAL if in_kernel else 0.0)
@@ -384,7 +389,8 @@ class NotebookView:
         """Open the outputs that the rest of the answer may need; none can be opened later."""
         opened = threading.Event()
         self._events.put(opened)
-        opened.wait()
+        while self._thread is not None and self._thread.is_alive() and not opened.wait(0.1):
+            pass
 
     def finish(self, turn: Turn, conversation: Conversation) -> None:
         """Show the final state, and return when it is shown."""
@@ -441,19 +447,20 @@ class NotebookView:
             return MIN_INTERVAL
         if self._reasoning and not self._rendered:
             self._outputs.header(self._thoughts())
-        settled = self._render()
+        text = self._new_text()
+        settled = "".join(self._stream.feed(text))
         tail = self._stream.tail
         if settled:
             self._outputs.settle(settled)
         self._outputs.tail(tail)
-        share = min(len(tail) / LARGE_PAINT, 1.0)
+        share = min(max(len(tail) / LARGE_TAIL, len(text) / MUCH_TEXT), 1.0)
         return MIN_INTERVAL + share * (MAX_INTERVAL - MIN_INTERVAL)
 
-    def _render(self) -> str:
-        """Return the HTML of what has become settled by the text received since the last time."""
+    def _new_text(self) -> str:
+        """Return the text that was received since the last time."""
         text = "".join(self._text[self._rendered :])
         self._rendered = len(self._text)
-        return "".join(self._stream.feed(text))
+        return text
 
     def _thoughts(self) -> str:
         """Return what the model thought aloud, folded away."""
@@ -468,7 +475,7 @@ class NotebookView:
         if turn.answer.startswith(received):
             # An interrupt can come after the turn has got a piece and before the view has.
             self._text.append(turn.answer[len(received) :])
-        html = self._render() + "".join(self._stream.finish())
+        html = "".join([*self._stream.feed(self._new_text()), *self._stream.finish()])
         below = Footer.of(turn, conversation).html
         source = markdown.plain("".join(self._text))
         self._outputs.finish(self._thoughts(), html, below, source)
@@ -515,12 +522,15 @@ class PlainView:
         if not text:
             return
         self._at_line_start = text.endswith("\n")
-        encoding = sys.stdout.encoding or "utf-8"
-        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+        self._emit(text)
         now = time.monotonic()
         if now - self._flushed >= self._interval:
             self._flushed = now
             sys.stdout.flush()
+
+    def _emit(self, text: str) -> None:
+        encoding = sys.stdout.encoding or "utf-8"
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
 
 
 class TerminalView(PlainView):
@@ -574,9 +584,11 @@ class TerminalView(PlainView):
 
     def _tick(self) -> None:
         while not self._waiting.acquire(timeout=self._wait.until_next()):
-            sys.stdout.write(ERASE_LINE + markdown.plain(self._wait.text()))
+            # A line that wraps could not be erased.
+            line = markdown.plain(self._wait.text())[: shutil.get_terminal_size().columns - 1]
+            self._emit(ERASE_LINE + line)
             sys.stdout.flush()
-        sys.stdout.write(ERASE_LINE)
+        self._emit(ERASE_LINE)
 
     def _end_wait(self) -> None:
         if self._thread is not None:

@@ -13,6 +13,10 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import websocket
+from jupyter_client.session import Session
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,41 @@ def running_jupyter(home: Path) -> Iterator[JupyterServer]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def run_through(jupyter: JupyterServer, code: str) -> list[dict[str, Any]]:
+    """Run `code` in a new kernel as a browser does; return the iopub messages."""
+
+    def call(method: str, path: str, body: bytes | None = None) -> Any:
+        headers = {"Authorization": f"token {jupyter.token}"}
+        request = urllib.request.Request(
+            f"{jupyter.url}{path}", method=method, data=body, headers=headers
+        )
+        with urllib.request.urlopen(request) as response:
+            content = response.read()
+        return json.loads(content) if content else None
+
+    kernel = call("POST", "/api/kernels", b'{"name": "python3"}')["id"]
+    address = jupyter.url.replace("http", "ws", 1)
+    channels = websocket.create_connection(
+        f"{address}/api/kernels/{kernel}/channels?token={jupyter.token}", timeout=120
+    )
+    try:
+        content = {"code": code, "silent": False, "store_history": True, "stop_on_error": True}
+        request = Session().msg("execute_request", content)
+        channels.send(json.dumps({**request, "channel": "shell"}, default=str))
+        messages = []
+        while True:
+            message = json.loads(channels.recv())
+            if message["parent_header"].get("msg_id") != request["header"]["msg_id"]:
+                continue
+            if message["channel"] == "iopub":
+                messages.append(message)
+                if message["content"].get("execution_state") == "idle":
+                    return messages
+    finally:
+        channels.close()
+        call("DELETE", f"/api/kernels/{kernel}")
 
 
 def _url(process: subprocess.Popen[bytes], home: Path, token: str) -> str:

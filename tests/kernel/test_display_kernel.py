@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import nbconvert
 import nbformat
 import pytest
 from benchmarks.display import sample
-from browser.jupyter import JupyterServer, running_jupyter
+from browser.jupyter import JupyterServer, run_through, running_jupyter
 from jupyter_client.session import Session
 from live_kernel import LiveKernel, Run
 from scripted_server import Exchange, ScriptedServer
@@ -202,39 +200,3 @@ def test_through_a_jupyter_server_an_answer_at_full_speed_is_complete(
         run.messages.append(message)
     assert source_of(run) == text
     assert "Part " in run.html and "copilot-footer" in run.html
-
-
-def run_through(jupyter: JupyterServer, code: str) -> list[dict[str, Any]]:
-    """Run `code` in a new kernel as a browser does; return the iopub messages."""
-    import websocket
-
-    def call(method: str, path: str, body: bytes | None = None) -> Any:
-        headers = {"Authorization": f"token {jupyter.token}"}
-        request = urllib.request.Request(
-            f"{jupyter.url}{path}", method=method, data=body, headers=headers
-        )
-        with urllib.request.urlopen(request) as response:
-            content = response.read()
-        return json.loads(content) if content else None
-
-    kernel = call("POST", "/api/kernels", b'{"name": "python3"}')["id"]
-    address = jupyter.url.replace("http", "ws", 1)
-    channels = websocket.create_connection(
-        f"{address}/api/kernels/{kernel}/channels?token={jupyter.token}", timeout=120
-    )
-    try:
-        content = {"code": code, "silent": False, "store_history": True, "stop_on_error": True}
-        request = Session().msg("execute_request", content)
-        channels.send(json.dumps({**request, "channel": "shell"}, default=str))
-        messages = []
-        while True:
-            message = json.loads(channels.recv())
-            if message["parent_header"].get("msg_id") != request["header"]["msg_id"]:
-                continue
-            if message["channel"] == "iopub":
-                messages.append(message)
-                if message["content"].get("execution_state") == "idle":
-                    return messages
-    finally:
-        channels.close()
-        call("DELETE", f"/api/kernels/{kernel}")
