@@ -143,7 +143,7 @@ class Footer:
         if turn.status == "interrupted":
             marks.append("interrupted" if turn.answer else "interrupted before the first word")
         elif turn.status == "failed":
-            marks.append("cut off by an error – %copilot continue")
+            marks.append("cut off by an error")
         elif turn.finish_reason == "length":
             marks.append("cut off: length limit – %copilot continue")
         if turn.replayed:

@@ -390,7 +390,7 @@ FOOTERS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "failed": (
         {"status": "failed"},
-        "talk · cut off by an error – %copilot continue",
+        "talk · cut off by an error",
     ),
     "failed at once": ({"answer": "", "status": "failed"}, ""),
     "too long": (
