@@ -13,6 +13,7 @@ from .conversation import CONTINUE_PROMPT, Conversation, Turn
 from .errors import (
     ConnectError,
     ContextLengthError,
+    CopilotError,
     PromptError,
     StoreError,
     UsageError,
@@ -439,7 +440,7 @@ class Session:
                         self._keep(lambda store: store.grow_turn(turn))
                     yield event
             turn.status = "complete"
-        except PromptError as error:
+        except CopilotError as error:
             turn.status, turn.error = "failed", str(error)
             raise
         except BaseException:

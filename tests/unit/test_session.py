@@ -104,6 +104,14 @@ def test_the_next_prompt_after_a_failure_works_and_says_nothing_of_it(
     assert [m["content"] for m in server.posts[1]["messages"]] == ["second"]
 
 
+def test_a_prompt_that_may_not_be_sent_is_a_failed_turn(settings: Settings) -> None:
+    session = Session(replace(settings, base_url="ftp://nowhere"))
+    with pytest.raises(UsageError):
+        text_of(session.ask("hi"))
+    assert [turn.status for turn in session.conversation.turns] == ["failed"]
+    session.close()
+
+
 def test_go_on_completes_the_same_turn(session: Session, server: ScriptedServer) -> None:
     def long(exchange: Exchange) -> None:
         exchange.start()
