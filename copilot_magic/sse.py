@@ -65,7 +65,6 @@ class Decoder:
             and self._begun
             and len(data) <= self._max_event_bytes
         ):
-            self._after_cr = False
             return (Event(data[6:-2].decode("utf-8", "replace"), "message", self._last_id),)
         return self._feed(data)
 

@@ -55,25 +55,27 @@ def reply(status: int, body: Any = "") -> Script:
 
 
 def silent(exchange: Exchange) -> None:
-    exchange.client_gone()
+    assert exchange.client_gone(), "the client waits for ever"
 
 
 def silent_after_headers(exchange: Exchange) -> None:
     exchange.start()
-    exchange.client_gone()
+    silent(exchange)
 
 
 def only_a_role(exchange: Exchange) -> None:
     exchange.start()
-    exchange.event({"choices": [{"delta": {"role": "assistant", "content": ""}}]})
-    exchange.client_gone()
+    exchange.event({"model": "m", "choices": [{"delta": {"role": "assistant", "content": ""}}]})
+    silent(exchange)
 
 
 def keep_alives(exchange: Exchange) -> None:
-    """Send comments for ever: they keep a connection alive, but are no token."""
+    """Send comments: they keep a connection alive, but are no token."""
     if not exchange.started:
         exchange.start()
-    while not exchange.client_gone(0.02):
+    for _ in range(500):
+        if exchange.client_gone(0.02):
+            return
         exchange.send(b": ping\n\n")
 
 
@@ -341,6 +343,14 @@ def check_after(
     assert "half " in [message["content"] for message in server.posts[-1]["messages"]]
 
 
+def test_what_may_begin_a_tag_is_not_lost_with_the_connection(server: ScriptedServer) -> None:
+    asked = session(server.base_url)
+    server.script(stream(*word("<thi"), end=Exchange.cut))
+    with pytest.raises(errors.CutError):
+        ask(asked, "Tell me.")
+    assert asked.conversation.turns[-1].answer == "<thi"
+
+
 def test_reasoning_alone_is_no_answer(server: ScriptedServer) -> None:
     asked = session(server.base_url)
     server.script(stream({"choices": [{"delta": {"reasoning": "hm"}}]}, STOP, "[DONE]"))
@@ -416,7 +426,12 @@ def test_without_a_server_the_error_says_what_was_tried(
 def test_a_refusal_names_the_ways_out() -> None:
     with pytest.raises(errors.RefusedError) as caught:
         ask(session(refused()), "Hello")
-    for way in ("%copilot serve", 'pip install "g4f[api]"', "g4f api --no-gui --port 1337", "base_url"):
+    for way in (
+        "%copilot serve",
+        'pip install "g4f[api]"',
+        "g4f api --no-gui --port 1337",
+        "base_url",
+    ):
         assert way in caught.value.hint
 
 

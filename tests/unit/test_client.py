@@ -86,6 +86,7 @@ def test_the_request_is_what_the_reference_client_posts(server: ScriptedServer) 
     assert request.json == body()
     assert request.headers["Content-Type"] == "application/json"
     assert "Authorization" not in request.headers
+    assert request.headers["Accept-Encoding"] == "identity", "compression holds tokens back"
 
 
 @pytest.mark.parametrize("ending", ["", "/", "/chat/completions", "/chat/completions/"])
@@ -493,6 +494,36 @@ def test_close_ends_an_answer_in_another_thread(server: ScriptedServer, phase: s
     assert "stopped" in ended[0].message
     server.script(lambda exchange: answer(exchange, "again"))
     assert ask(asked) == "again", "the client can be used again"
+
+
+def test_close_ends_an_answer_that_has_no_connection_yet(server: ScriptedServer) -> None:
+    def close() -> None:
+        asked.close()
+
+    asked = ChatClient(Settings(base_url=server.base_url, get_api_key=close))
+    with pytest.raises(CutError, match="stopped"):
+        ask(asked)
+    assert not server.requests
+
+
+def test_a_large_prompt_may_take_longer_to_send_than_to_connect() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection, connection.makefile("rb") as stream:
+                time.sleep(0.3)  # the buffers in between are full long before
+                head = b"".join(iter(stream.readline, b"\r\n")).lower()
+                stream.read(int(head.partition(b"content-length:")[2].split()[0]))
+                event = b'data: {"choices":[{"delta":{"content":"read"}}]}\n\ndata: [DONE]\n\n'
+                connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + event)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        asked = client(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", connect_timeout=0.1)
+        large = [{"role": "user", "content": "x" * 20_000_000}]
+        assert ask(asked, messages=large) == "read"
+        thread.join()
 
 
 def test_several_threads_use_one_client_at_once(server: ScriptedServer) -> None:

@@ -29,6 +29,10 @@ CASES = {
     "data that is empty": (b"data:\n\n", [Event("")]),
     "a byte order mark at the start is dropped": (b"\xef\xbb\xbfdata: a\n\n", [Event("a")]),
     "a byte order mark later is not": (b"data: \xef\xbb\xbfa\n\n", [Event("\ufeffa")]),
+    "a byte order mark later makes another field of a line": (
+        b"data: a\n\n\xef\xbb\xbfdata: b\n\n",
+        [Event("a")],
+    ),
     "comments are dropped": (b": ping\n\n:\ndata: a\n: b\n\n", [Event("a")]),
     "the type": (b"event: error\ndata: a\n\ndata: b\n\n", [Event("a", "error"), Event("b")]),
     "an id stays for what follows": (
