@@ -312,7 +312,7 @@ class ScriptedServer:
                     super().finish()
 
             def handle(self) -> None:
-                with contextlib.suppress(ConnectionError, ValueError):
+                with contextlib.suppress(OSError, ValueError):
                     super().handle()
 
             def respond(self) -> None:
