@@ -25,6 +25,8 @@
             ├── CutError                the stream broke off
             ├── EmptyAnswerError        the stream ended without a word
             └── MalformedAnswerError    not a chat completion: HTML, other JSON, an endless line
+
+A `KeyboardInterrupt` is none of them: it stays what it is, and the turn is ``interrupted``.
 """
 
 from __future__ import annotations

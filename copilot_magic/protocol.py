@@ -223,6 +223,8 @@ class ChunkReader:
         model_is_new, provider_is_new = model != self._model, provider != self._provider
         self._model, self._provider = model, provider
         usage, conversation = chunk.get("usage"), chunk.get("conversation")
+        if finish_reason and not usage:
+            usage = _counted(chunk.get("timings"))
         error = chunk.get("error")
         if not error and (failed or chunk.get("object") == "error"):
             error = chunk
@@ -304,6 +306,22 @@ def _name(value: Any) -> str | None:
 def _without_halves(text: str) -> str:
     """Return `text` with surrogate pairs joined and lone ones replaced: it can be encoded."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _counted(timings: Any) -> dict[str, int] | None:
+    """Return the token counts that llama.cpp's server sends with the last chunk of a stream."""
+    if not isinstance(timings, dict):
+        return None
+    counts = [timings.get("prompt_n"), timings.get("predicted_n")]
+    if not all(type(count) is int for count in counts):
+        return None
+    # What the server still had of the prompt, it did not have to read.
+    prompt = counts[0] + (cached if type(cached := timings.get("cache_n")) is int else 0)
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": counts[1],
+        "total_tokens": prompt + counts[1],
+    }
 
 
 def _parts(value: Any) -> tuple[str, str]:

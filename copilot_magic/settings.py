@@ -17,14 +17,18 @@ LOCAL_KEY = "COPILOT_LOCAL_KEY"
 
 
 def is_loopback(url: str) -> bool:
-    """Say whether `url` names this machine: ``localhost``, ``*.localhost``, 127.0.0.0/8 or ::1."""
+    """Say whether `url` names this machine: ``localhost``, ``*.localhost``, 127.0.0.0/8 or ::1.
+
+    So do 0.0.0.0 and ::, to which gpt4free binds, and which lead here when they are connected to.
+    """
     host = (urlsplit(url).hostname or "").rstrip(".").lower()
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
         import ipaddress
 
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
+        return address.is_loopback or address.is_unspecified
     except ValueError:
         return False
 

@@ -72,7 +72,7 @@ def measure(name: str, length: int) -> None:
     begin = time.perf_counter()
     html = render(text)
     whole = time.perf_counter() - begin
-    print(  # noqa: T201
+    print(
         f"{name:22}{len(text):9,}{1e6 * feeding / len(tokens):9.1f}"
         f"{1e3 * statistics.mean(tails):9.2f}{1e3 * max(tails):9.1f}{longest:9,}"
         f"{1e3 * whole:9.0f}{len(html) / len(text):9.1f}"
@@ -82,7 +82,7 @@ def measure(name: str, length: int) -> None:
 def main() -> None:
     """Print the table."""
     render("```python\nx\n```")  # loads the parser and the lexer
-    print(  # noqa: T201
+    print(
         f"{'text':22}{'chars':>9}{'us/token':>9}{'tail ms':>9}{'worst':>9}{'tail len':>9}"
         f"{'whole ms':>9}{'html/text':>9}"
     )

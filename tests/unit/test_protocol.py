@@ -499,3 +499,23 @@ def test_retry_after_is_read_as_seconds_and_as_a_date(
 def test_no_retry_after_breaks_its_reading(value: str) -> None:
     seconds = retry_after({"Retry-After": value})
     assert seconds is None or seconds >= 0
+
+
+@pytest.mark.parametrize(
+    ("timings", "usage"),
+    [
+        (
+            {"cache_n": 10, "prompt_n": 31, "predicted_n": 43, "predicted_ms": 430.4},
+            {"prompt_tokens": 41, "completion_tokens": 43, "total_tokens": 84},
+        ),
+        ({"prompt_n": "31", "predicted_n": 43}, None),
+        ([1], None),
+    ],
+)
+def test_llama_cpps_timings_stand_in_for_the_usage_it_does_not_send(
+    timings: object, usage: object
+) -> None:
+    chunk = {"choices": [{"delta": {}, "finish_reason": "stop"}], "timings": timings}
+    delta = ChunkReader().read(json.dumps(chunk))
+    assert delta is not None
+    assert delta.usage == usage

@@ -57,7 +57,8 @@ def test_the_local_models_key_goes_nowhere_else(monkeypatch: pytest.MonkeyPatch)
         ("http://localhost.example.org/v1", False),
         ("http://127.0.0.1.example.org/v1", False),
         ("http://10.0.0.1/v1", False),
-        ("http://0.0.0.0/v1", False),
+        ("http://0.0.0.0:1337/v1", True),
+        ("http://[::]:1337/v1", True),
         ("nonsense", False),
     ],
 )
