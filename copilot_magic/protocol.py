@@ -312,15 +312,15 @@ def _counted(timings: Any) -> dict[str, int] | None:
     """Return the token counts that llama.cpp's server sends with the last chunk of a stream."""
     if not isinstance(timings, dict):
         return None
-    counts = [timings.get("prompt_n"), timings.get("predicted_n")]
-    if not all(type(count) is int for count in counts):
+    # Of the prompt, what the server still had from an earlier request is counted apart.
+    cached, read, written = (timings.get(name) for name in ("cache_n", "prompt_n", "predicted_n"))
+    if not isinstance(read, int) or not isinstance(written, int):
         return None
-    # What the server still had of the prompt, it did not have to read.
-    prompt = counts[0] + (cached if type(cached := timings.get("cache_n")) is int else 0)
+    prompt = read + (cached if isinstance(cached, int) else 0)
     return {
         "prompt_tokens": prompt,
-        "completion_tokens": counts[1],
-        "total_tokens": prompt + counts[1],
+        "completion_tokens": written,
+        "total_tokens": prompt + written,
     }
 
 
