@@ -42,7 +42,7 @@ MUCH_TEXT = 80
 # Outputs of one answer; JupyterLab folds a cell's outputs after 50, and the cell may have others.
 MAX_OUTPUTS = 40
 # Outputs of an answer that goes on after its cell has ended: none can be opened any more.
-DETACHED_OUTPUTS = 12
+DETACHED_OUTPUTS = 24
 # Fewest outputs that are worth being made one.
 MIN_MERGED = 5
 # Characters of an answer up to which it ends as one output.
@@ -335,6 +335,17 @@ def next_try(reason: str, seconds: float) -> str:
     return f"{reason} – next try in {seconds:.0f} s"
 
 
+_Event = Delta | Waiting | threading.Event
+
+
+@dataclass(frozen=True)
+class _End:
+    """Hold what `View.finish` was given."""
+
+    turn: Turn
+    conversation: Conversation
+
+
 class NotebookView:
     """Show an answer in the outputs of a cell, painted by a thread of its own.
 
@@ -361,11 +372,10 @@ class NotebookView:
         self._outputs = _Outputs(publish)
         self._wait = _Wait(name)
         # A KeyboardInterrupt can leave locks written in Python locked for ever, but not these two.
-        self._events: SimpleQueue[Delta | Waiting | threading.Event | None] = SimpleQueue()
+        self._events: SimpleQueue[_Event | _End] = SimpleQueue()
         self._ended = threading.Lock()
         self._ended.acquire()
         self._thread: threading.Thread | None = None
-        self._last: tuple[Turn, Conversation] | None = None
         self._shown = False
         self._stream = markdown.Stream(remote_images=remote_images)
         self._text: list[str] = []
@@ -396,8 +406,7 @@ class NotebookView:
         """Show the final state, and return when it is shown."""
         if self._thread is None:
             return
-        self._last = (turn, conversation)
-        self._events.put(None)
+        self._events.put(_End(turn, conversation))
         self._ended.release()
         self._thread.join()
         if not self._shown:
@@ -407,25 +416,24 @@ class NotebookView:
     # The rest runs in the thread.
 
     def _paint_all(self) -> None:
-        while self._receive():
+        while (last := self._receive()) is None:
             if self._live:
                 self._ended.acquire(timeout=self._paint())
-        if self._last is not None:
-            self._paint_last(*self._last)
-            self._shown = True
+        self._paint_last(last.turn, last.conversation)
+        self._shown = True
 
-    def _receive(self) -> bool:
-        """Wait for something to paint, take in all there is; return whether more will come."""
+    def _receive(self) -> _End | None:
+        """Wait for something to paint and take in all there is; return what `finish` was given."""
         try:
             event = self._events.get(timeout=None if self._text else self._wait.until_next())
-            while event is not None:
+            while not isinstance(event, _End):
                 self._take(event)
                 event = self._events.get_nowait()
         except Empty:
-            return True
-        return False
+            return None
+        return event
 
-    def _take(self, event: Delta | Waiting | threading.Event) -> None:
+    def _take(self, event: _Event) -> None:
         if isinstance(event, threading.Event):
             self._outputs.open_all()
             event.set()

@@ -54,17 +54,14 @@ READY = """
         && panel.sessionContext.session?.kernel?.status === "idle" && panel.content.model !== null;
 }
 """
-# Records what the output of a cell shows in every frame that the browser paints, if it changed.
+# Records what can be seen of a cell's output after each change, also of those that follow so
+# closely that no frame is painted in between.
 RECORD = """
 index => {
-    const cell = window.jupyterapp.shell.currentWidget.content.widgets[index];
-    window.seen = [];
-    const look = () => {
-        const text = cell.outputArea.node.innerText;
-        if (text !== window.seen[window.seen.length - 1]) window.seen.push(text);
-        window.recording = requestAnimationFrame(look);
-    };
-    look();
+    const area = window.jupyterapp.shell.currentWidget.content.widgets[index].outputArea.node;
+    window.seen = [area.innerText];
+    window.recording = new MutationObserver(() => window.seen.push(area.innerText));
+    window.recording.observe(area, {childList: true, subtree: true, characterData: true});
 }
 """
 
@@ -214,14 +211,12 @@ class Notebook:
         return self.cell(index).locator(".jp-OutputArea").first
 
     def record(self, index: int) -> None:
-        """Begin to record what a cell shows in every frame that is painted."""
+        """Begin to record what can be seen of a cell's output after each change."""
         self.page.evaluate(RECORD, index)
 
     def recorded(self) -> list[str]:
-        """End the recording; return what was shown, frame by frame, without repetitions."""
-        return list(
-            self.page.evaluate("() => (cancelAnimationFrame(window.recording), window.seen)")
-        )
+        """End the recording; return what could be seen, change by change."""
+        return list(self.page.evaluate("() => (window.recording.disconnect(), window.seen)"))
 
     def save(self) -> Any:
         """Save the notebook; return what is in its file."""
