@@ -1,0 +1,142 @@
+"""A prompt in terminal IPython and in plain Python: real processes, with and without a terminal."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from scripted_server import Exchange, ScriptedServer, answer
+
+if sys.platform == "win32":
+    pytest.skip("there are no pseudo-terminals", allow_module_level=True)
+
+import pty
+
+ASK = """
+shell = get_ipython()
+shell.run_line_magic("load_ext", "copilot_magic")
+shell.run_cell("%%copilot\\nhello").raise_error()
+"""
+
+
+class Terminal:
+    """Be what stands on the screen of a terminal in which a program runs."""
+
+    def __init__(self, controller: int, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self._controller = controller
+        self.text = ""
+
+    def read_until(self, words: str, seconds: float = 60.0) -> str:
+        """Read what the program writes until `words` are there, or it has ended."""
+        deadline = time.monotonic() + seconds
+        while words not in self.text and time.monotonic() < deadline:
+            readable, _, _ = select.select([self._controller], [], [], 0.1)
+            if not readable:
+                continue
+            try:
+                self.text += os.read(self._controller, 65536).decode()
+            except OSError:  # the program has ended
+                break
+        return self.text
+
+
+@contextmanager
+def ipython(code: str, server: ScriptedServer, **env: str) -> Iterator[Terminal]:
+    """Run `code` in an IPython that has a terminal."""
+    controller, terminal = pty.openpty()
+    environ = {**os.environ, "TERM": "xterm", "COPILOT_BASE_URL": server.base_url, **env}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "IPython", "--no-banner", "-c", code],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        env=environ,
+        start_new_session=True,
+    )
+    os.close(terminal)
+    try:
+        yield Terminal(controller, process)
+        process.wait(60)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(controller)
+
+
+def test_a_terminal_shows_words_before_the_last_one_is_sent(server: ScriptedServer) -> None:
+    seen = threading.Event()
+
+    def script(exchange: Exchange) -> None:
+        exchange.start()
+        exchange.delta("first words\n")
+        assert exchange.wait(seen)
+        exchange.delta("last words")
+        exchange.finish()
+        exchange.done()
+
+    server.script(script)
+    with ipython(ASK, server) as terminal:
+        terminal.read_until("first words")
+        seen.set()
+        assert "last words" in terminal.read_until("last words")
+
+
+def test_a_terminal_gets_no_escape_sequences_of_the_servers(server: ScriptedServer) -> None:
+    server.script(lambda exchange: answer(exchange, "be \x1b]0;title\x07 ware\x1b[2J \x9b2J end."))
+    with ipython(ASK, server, NO_COLOR="1") as terminal:
+        text = terminal.read_until("end.")
+    assert "end." in text
+    for sequence in ("\x1b]0;title", "\x07 ware", "\x1b[2J", "\x9b"):
+        assert sequence not in text
+
+
+def test_control_c_keeps_what_has_come(server: ScriptedServer) -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.start()
+        exchange.delta("half an answer\n")
+        exchange.client_gone()
+
+    server.script(script)
+    code = (
+        "shell = get_ipython()\n"
+        "shell.run_line_magic('load_ext', 'copilot_magic')\n"
+        "shell.run_cell('%%copilot\\nhello')\n"
+        "print('kept:', _copilot.status, str(_copilot))\n"
+    )
+    with ipython(code, server) as terminal:
+        terminal.read_until("half an answer")
+        terminal.process.send_signal(signal.SIGINT)
+        text = terminal.read_until("kept: interrupted half an answer")
+    assert "kept: interrupted half an answer" in text
+    assert "Traceback" not in text
+
+
+def test_a_pipe_gets_the_answer_and_nothing_else(server: ScriptedServer) -> None:
+    server.script(lambda exchange: answer(exchange, "# Hello\n\n**bold**"))
+    code = "from copilot_magic import ask; ask('hi')"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "COPILOT_BASE_URL": server.base_url},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == "# Hello\n\n**bold**\n"
+    assert run.stderr == ""
+
+
+def test_a_failed_prompt_is_one_line_and_no_traceback(server: ScriptedServer) -> None:
+    server.script(lambda exchange: exchange.reply(401, {"error": {"message": "no key"}}))
+    with ipython(ASK.replace(".raise_error()", ""), server) as terminal:
+        text = terminal.read_until("COPILOT_API_KEY")
+    assert "AuthenticationError: " in text
+    assert "Traceback" not in text
