@@ -225,7 +225,11 @@ class CopilotMagics(Magics):
             %config CopilotMagics          shows them all
 
         The environment sets COPILOT_BASE_URL, COPILOT_PROVIDER, COPILOT_MODEL, and the key:
-        COPILOT_API_KEY. ``%%copilot?`` explains how to ask.
+        COPILOT_API_KEY. A function may fetch the key instead, from a keyring for example::
+
+            %config CopilotMagics.get_api_key = lambda: keyring.get_password("copilot", "me")
+
+        ``%%copilot?`` explains how to ask.
         """
         name, *arguments = split_words(line) or ["status"]
         if name not in COMMANDS:

@@ -204,9 +204,11 @@ def test_without_xllamacpp_the_command_that_installs_it_is_named(
 ) -> None:
     bare = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
+    # Our package without those that are installed beside it.
+    (tmp_path / "copilot_magic").symlink_to(Path(launcher.__file__).parent)
     code = f"""
         import sys
-        sys.path.append({str(Path(launcher.__file__).parents[1])!r})
+        sys.path.append({str(tmp_path)!r})
         from copilot_magic import errors, launcher
         try:
             launcher.start(port={free_port})
