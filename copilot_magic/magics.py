@@ -22,7 +22,6 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from .arguments import COMMANDS, Parser, count, prompt_parser, split_words, take
 from .completion import add_completion, remove_completion
 from .conversation import Answer, Conversation, Turn
-from .display import open_view, show
 from .errors import UsageError, one_line
 from .session import Events, Session
 from .settings import LOCAL_KEY, LOCAL_URL, Settings
@@ -442,24 +441,27 @@ def _ask(
     shell: InteractiveShell | None,
     session: Session,
     text: str,
-    options: argparse.Namespace,
+    arguments: argparse.Namespace,
     cell_id: str | None,
 ) -> Answer:
-    if options.new:
+    if arguments.new:
         conversation = session.new()
-    elif options.conversation:
-        conversation = session.named(options.conversation)
+    elif arguments.conversation:
+        conversation = session.named(arguments.conversation)
     else:
         conversation = session.conversation
+    options = _chosen(arguments)
     events = session.ask(
         text,
         conversation=conversation,
-        system=options.system,
-        options=_chosen(options),
+        system=arguments.system,
+        options=options,
         cell_id=cell_id,
-        replay=options.replay,
+        replay=arguments.replay,
     )
-    return _show(shell, session, events, conversation, raw=options.raw)
+    named = {name: options[name] for name in ("model", "provider") if name in options}
+    asked = replace(session.settings, **named)
+    return _show(shell, session, events, conversation, raw=arguments.raw, asked=asked)
 
 
 def _chosen(options: argparse.Namespace) -> dict[str, Any]:
@@ -476,14 +478,18 @@ def _show(
     *,
     raw: bool = False,
     before: str = "",
+    asked: Settings | None = None,
 ) -> Answer:
     """Show `events` as they come; whatever was received is the last answer, however it ends.
 
     Args:
         before: What of the answer other cells show already.
+        asked: The settings with which this prompt is asked, where they are not the session's.
     """
+    from .display import open_view, show
+
     session.turn = None
-    view = open_view(shell, raw=raw, settings=session.settings)
+    view = open_view(shell, raw=raw, settings=asked or session.settings)
     try:
         show(events, view)
     except KeyboardInterrupt as interrupt:
