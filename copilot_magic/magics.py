@@ -240,6 +240,8 @@ class CopilotMagics(Magics):
         run(arguments)
 
     def _command_status(self, arguments: list[str]) -> None:
+        from .display import Footer
+
         take("status", arguments)
         session, settings = self.session, self.session.settings
         conversation = session.conversation
@@ -255,7 +257,7 @@ class CopilotMagics(Magics):
             "model": settings.model or "the server's default",
             "conversation": f"{conversation.name}  ({conversation.conversation_id})",
             "turns": str(len(conversation.answered)),
-            "last answer": figures(last) if last else "none yet",
+            "last answer": str(Footer.of(last, Conversation(""))) if last else "none yet",
         }
         if settings.is_local_model:
             del rows["provider"]
@@ -529,17 +531,6 @@ def _dry_run(session: Session, text: str, options: argparse.Namespace, cell_id: 
     for message in messages:
         lines += ["", f"[{message['role']}]", message["content"]]
     _say("\n".join(lines))
-
-
-def figures(turn: Turn) -> str:
-    """Return an answer's figures in a line: model, provider, seconds, tokens."""
-    parts = [turn.model, turn.provider, f"{turn.elapsed:.1f} s"]
-    tokens = (turn.usage or {}).get("completion_tokens")
-    if tokens:
-        parts.append(f"{tokens} tokens")
-    if turn.status != "complete":
-        parts.append(turn.status)
-    return " · ".join(part for part in parts if part)
 
 
 def _without_traceback(interrupt: KeyboardInterrupt, turn: Turn | None) -> None:
