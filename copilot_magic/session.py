@@ -312,7 +312,10 @@ class Session:
         if system is not None and system != conversation.system:
             conversation.system = system
             conversation.leave_threads()
-        at = conversation.find_cell(cell_id) if replaces is None else _index(conversation, replaces)
+        if replaces is None:
+            at = conversation.find_cell(cell_id)
+        else:
+            at = conversation.turns.index(replaces)
         turn = Turn(prompt, cell_id=cell_id, options=dict(options or {}))
         before = len(conversation.turns) if at is None else at
         key = self._request_key(conversation, turn, before)
@@ -591,10 +594,6 @@ def _told_again(stored: Turn) -> Events:
 def _model(options: Mapping[str, Any], settings: Settings) -> str:
     asked = options.get("model")
     return settings.model if asked is None else str(asked)
-
-
-def _index(conversation: Conversation, turn: Turn) -> int:
-    return conversation.turns.index(turn)
 
 
 def _mentions(conversation: Conversation, search: str) -> bool:
