@@ -42,6 +42,14 @@ def text_of(events: Events) -> str:
     return "".join(event.content for event in events if isinstance(event, Delta))
 
 
+def stored(settings: Settings) -> set[str]:
+    """Return the names of the conversations that a new kernel finds."""
+    session = Session(settings)
+    names = {summary.name for summary in session.summaries()}
+    session.close()
+    return names
+
+
 def fails(status: int, message: str) -> Callable[[Exchange], None]:
     return lambda exchange: exchange.reply(status, {"error": {"message": message}})
 
@@ -297,8 +305,7 @@ def test_another_notebook_starts_its_own(settings: Settings, server: ScriptedSer
         text_of(session.ask("hi"))
         session.close()
     assert server.posts[0]["conversation_id"] != server.posts[1]["conversation_id"]
-    names = {summary.name for summary in Session(settings).summaries()}
-    assert names == {"talk", "talk 2"}
+    assert stored(settings) == {"talk", "talk 2"}
 
 
 def test_conversations_are_used_renamed_and_forgotten(settings: Settings) -> None:
@@ -316,7 +323,7 @@ def test_conversations_are_used_renamed_and_forgotten(settings: Settings) -> Non
     with pytest.raises(UsageError):
         session.use("second")
     session.close()
-    assert {summary.name for summary in Session(settings).summaries()} == {"third"}
+    assert stored(settings) == {"third"}
 
 
 def test_forgetting_the_current_conversation_starts_a_new_one(session: Session) -> None:
