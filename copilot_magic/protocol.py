@@ -407,7 +407,7 @@ _CONTEXT_LENGTH = re.compile(
     r"""
       context_length_exceeded | string_above_max_length
     | (maximum|max\.?|model's|available|allowed) \s context \s? (length|size|window)
-    | context \s (length|size|window) \s (is\s|was\s)? (exceeded|exceeds|too)
+    | context \s (length|size|window) \s (is\s|was\s|has\sbeen\s)? (exceeded|exceeds|too)
     | exceed \w* \s (the\s)? (model's\s|available\s|maximum\s|max\s)*
       (context|input\stoken|number\sof\stokens)
     | (prompt|input|message|request|conversation) \s (is|was) \s too \s (long|large)
@@ -516,7 +516,7 @@ def _kind_and_hint(
     status: int, message: str, base_url: str, provider: str, with_key: bool, wait: float | None
 ) -> tuple[type[StatusError], str]:
     lower = message.lower()
-    if status == 413 or (status < 500 and status != 429 and _CONTEXT_LENGTH.search(message)):
+    if status == 413 or (status <= 500 and status != 429 and _CONTEXT_LENGTH.search(message)):
         return ContextLengthError, _SHORTER
     if status in (401, 403):
         if hint := _gpt4free_hint(message, provider):

@@ -519,3 +519,9 @@ def test_llama_cpps_timings_stand_in_for_the_usage_it_does_not_send(
     delta = ChunkReader().read(json.dumps(chunk))
     assert delta is not None
     assert delta.usage == usage
+
+
+def test_llama_cpps_500_for_a_full_context_is_a_context_too_long() -> None:
+    error = status_error(500, "Context size has been exceeded.")
+    assert isinstance(error, ContextLengthError)
+    assert error.status == 500
