@@ -1,6 +1,6 @@
 """What showing an answer costs, beside a loop that shows all of it at each token.
 
-    python tests/benchmarks/display.py            # what a kernel sends, a minute or two
+    python tests/benchmarks/display.py            # what a kernel and a server send, some minutes
     python tests/benchmarks/display.py --browser  # and what JupyterLab makes of it, some more
 
 Where tokens come at a pace, time is compressed: they come ten times as fast, and the view paints
