@@ -248,19 +248,19 @@ class CopilotMagics(Magics):
         turns = conversation.turns
         last = next((turn for turn in reversed(turns) if turn.answer), None)
         server = settings.base_url
-        if settings.is_local_model:
-            server += "  (the small model on this machine)"
         providers = settings.providers or (settings.provider,)
+        provider = ", ".join(name or "the server's default" for name in providers)
+        if settings.is_local_model:
+            server += "  (a small model on this machine)"
+            provider = "none"
         rows = {
             "server": server,
-            "provider": ", ".join(name or "the server's default" for name in providers),
+            "provider": provider,
             "model": settings.model or "the server's default",
             "conversation": f"{conversation.name}  ({conversation.conversation_id})",
             "turns": str(len(conversation.answered)),
             "last answer": str(Footer.of(last, Conversation(""))) if last else "none yet",
         }
-        if settings.is_local_model:
-            del rows["provider"]
         _say("\n".join(f"{label:<13} {value}" for label, value in rows.items()))
 
     def _command_new(self, arguments: list[str]) -> None:
