@@ -60,7 +60,11 @@ def running_jupyter(home: Path) -> Iterator[JupyterServer]:
 
 
 def run_through(jupyter: JupyterServer, code: str) -> list[dict[str, Any]]:
-    """Run `code` in a new kernel as a browser does; return the iopub messages."""
+    """Run `code` in a new kernel as a browser does; return the iopub messages that come.
+
+    A server that is sent too many drops some, and the one that says that all is over may be among
+    them. The reply it never drops: what has not come ten seconds after that will not come.
+    """
 
     def call(method: str, path: str, body: bytes | None = None) -> Any:
         headers = {"Authorization": f"token {jupyter.token}"}
@@ -82,9 +86,14 @@ def run_through(jupyter: JupyterServer, code: str) -> list[dict[str, Any]]:
         channels.send(json.dumps({**request, "channel": "shell"}, default=str))
         messages = []
         while True:
-            message = json.loads(channels.recv())
+            try:
+                message = json.loads(channels.recv())
+            except websocket.WebSocketTimeoutException:
+                return messages
             if message["parent_header"].get("msg_id") != request["header"]["msg_id"]:
                 continue
+            if message["channel"] == "shell":
+                channels.settimeout(10)
             if message["channel"] == "iopub":
                 messages.append(message)
                 if message["content"].get("execution_state") == "idle":
