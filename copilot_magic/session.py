@@ -493,16 +493,22 @@ class Session:
     ) -> Events:
         """Ask one provider, once more with half the history where that was too long."""
         server, model = self._settings.base_url, _model(turn.options, self._settings)
-        turn.server, turn.asked_provider = server, provider
-        turn.model, turn.provider = model, provider
         had = _received(turn)
         for attempt in (1, 2):
-            body, turn.thread, omitted, size = self._body(
+            body, thread, omitted, size = self._body(
                 conversation, prompt, before, turn.options, provider
             )
+            asked = not had
+            if asked:
+                _move(turn, server, provider, thread, model)
             try:
                 with closing(self.client.stream(body)) as events:
-                    yield from events
+                    for event in events:
+                        if not asked and isinstance(event, Delta):
+                            # What is gone on with belongs to who wrote it, until there is more.
+                            asked = True
+                            _move(turn, server, provider, thread, model)
+                        yield event
             except ContextLengthError:
                 if attempt == 2 or _received(turn) != had or before == 0:
                     raise
@@ -561,6 +567,14 @@ class Session:
                 file.keep(key, turn)
             except StoreError as error:
                 self._notes.append(f"the answer is not kept for replay: {error}")
+
+
+def _move(turn: Turn, server: str, provider: str, thread: str, model: str) -> None:
+    """Let `turn` be one of this server's and provider's, to whom no other one's object is sent."""
+    if (turn.server, turn.asked_provider) != (server, provider):
+        turn.conversation = None
+    turn.server, turn.asked_provider, turn.thread = server, provider, thread
+    turn.model, turn.provider = model, provider
 
 
 def _take_in(turn: Turn, delta: Delta) -> None:

@@ -137,6 +137,45 @@ def test_go_on_completes_the_same_turn(session: Session, server: ScriptedServer)
     assert sent[1]["content"] == "one two"
 
 
+@pytest.mark.parametrize("works", [True, False])
+def test_an_answer_gone_on_with_elsewhere_is_told_there_and_known_afterwards(
+    settings: Settings, server: ScriptedServer, works: bool
+) -> None:
+    """Copilot's thread does not hold what another provider wrote, whether or not it goes on."""
+
+    def thread(exchange: Exchange) -> None:
+        answer(exchange, "fine", conversation={"conversation_id": "thread-1"})
+
+    def half(exchange: Exchange) -> None:
+        exchange.start()
+        exchange.delta("half", conversation={"conversation_id": "of-other"})
+        exchange.finish("length")
+        exchange.done()
+
+    session = Session(replace(settings, provider="Copilot"))
+    server.script(thread)
+    text_of(session.ask("first"))
+    server.script(half)
+    session.settings = replace(settings, provider="Other")
+    text_of(session.ask("second"))
+    session.settings = replace(settings, provider="Copilot")
+    server.script(thread if works else fails(401, "log in"))
+    if works:
+        assert text_of(session.go_on()) == "fine"
+    else:
+        with pytest.raises(AuthenticationError):
+            text_of(session.go_on())
+    assert "conversation" not in server.posts[-1]
+    assert "half" in json.dumps(server.posts[-1]["messages"])
+    server.script(thread)
+    text_of(session.ask("third"))
+    told = json.dumps(server.posts[-1])
+    assert ("thread-1" in told) is works
+    assert ("half" in told) is not works
+    assert "of-other" not in told
+    session.close()
+
+
 def test_there_is_nothing_to_go_on_with_where_the_answer_is_complete(session: Session) -> None:
     with pytest.raises(UsageError, match="no answer"):
         session.go_on()
