@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .client import ChatClient
-    from .conversation import Answer, Conversation
+    from .chat.conversation import Answer, Conversation
+    from .client.client import ChatClient
     from .errors import CopilotError
-    from .magics import ask
+    from .notebook.magics import ask
 
 __version__ = "0.1.0"
 __all__ = ["Answer", "ChatClient", "Conversation", "CopilotError", "ask"]
 
 _HOMES = {
-    "Answer": "conversation",
-    "ChatClient": "client",
-    "Conversation": "conversation",
+    "Answer": "chat.conversation",
+    "ChatClient": "client.client",
+    "Conversation": "chat.conversation",
     "CopilotError": "errors",
-    "ask": "magics",
+    "ask": "notebook.magics",
 }
 
 
@@ -39,13 +39,13 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magics: called by ``%load_ext copilot_magic``."""
-    from .magics import load_ipython_extension as load
+    from .notebook.magics import load_ipython_extension as load
 
     load(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take the magics back: called by ``%unload_ext copilot_magic``."""
-    from .magics import unload_ipython_extension as unload
+    from .notebook.magics import unload_ipython_extension as unload
 
     unload(shell)

@@ -8,8 +8,8 @@ from contextlib import closing
 from itertools import pairwise
 from typing import NamedTuple
 
-from .client import ChatClient, shown
-from .conversation import new_id
+from .chat.conversation import new_id
+from .client.client import ChatClient, shown
 from .errors import (
     AuthenticationError,
     BadRequestError,
@@ -21,8 +21,8 @@ from .errors import (
     PromptError,
     UsageError,
 )
-from .protocol import Delta, request_body
 from .settings import Settings
+from .wire.chunks import Delta, request_body
 
 __all__ = ["Check", "diagnose"]
 
@@ -97,7 +97,7 @@ def _server(client: ChatClient) -> Iterator[Check]:
         yield _failed("server", error)
         return
     yield Check("server", True, f"somebody answers at {where}; {listed}")
-    yield Check("API key", True, "accepted" if client.settings.get_api_key() else "none is needed")
+    yield Check("API key", True, "accepted" if client.settings.api_key() else "none is needed")
 
 
 def _providers(client: ChatClient) -> Iterator[Check]:
@@ -106,7 +106,7 @@ def _providers(client: ChatClient) -> Iterator[Check]:
     if not known:
         yield Check("provider", True, "not a gpt4free server, so there is none to choose")
         return
-    for provider in settings.providers or (settings.provider,):
+    for provider in settings.asked_providers:
         if not provider:
             yield Check("provider", True, "the server's default")
         elif provider.startswith(("http://", "https://")):
@@ -135,7 +135,7 @@ def _answer(client: ChatClient) -> Iterator[Check]:
     settings = client.settings
     body = request_body(
         model=settings.model,
-        provider=(settings.providers or (settings.provider,))[0],
+        provider=settings.asked_providers[0],
         messages=[{"role": "user", "content": _PROMPT}],
         conversation_id=new_id(),
     )

@@ -1,37 +1,48 @@
-"""Errors of copilot_magic: typed, one readable line each, ending in what to do next.
+"""The tree of exceptions: each says in one line what happened, and carries the facts as data.
 
     CopilotError
-    ├── UsageError                  a magic, an option or a setting cannot be used as given
-    ├── LauncherError               the small local server could not be started
-    ├── StoreError                  the conversation file cannot be used
+    ├── UsageError                  a magic, an option or an argument cannot be used as given
+    │   ├── SettingError                a setting cannot be used as it is
+    │   ├── NameTakenError              another conversation has that name
+    │   └── UnknownConversationError    there is no conversation of that name
+    ├── LauncherError               the local model could not be started
+    │   ├── PortInUseError              something else listens on its port
+    │   └── AlreadyServingError         this process already serves another model
+    ├── StoreError                  the conversation file, or the replay file, cannot be used
     └── PromptError                 a prompt got no answer, or not all of it
-        ├── ConnectError            nothing was sent: the server was not reached
-        │   ├── RefusedError            nobody listens there
-        │   ├── NameResolutionError     the host's name is unknown
+        ├── ConnectError            the server was not reached; nothing was sent
+        │   ├── RefusedError            nothing listens at the address
+        │   ├── NameResolutionError     the host name is unknown
         │   ├── TLSError                the encrypted connection failed
         │   ├── ProxyError              the proxy in between failed
         │   └── ConnectTimeoutError     no connection within ``connect_timeout``
         ├── FirstTokenTimeoutError  no answer began within ``first_token_timeout``
-        ├── IdleTimeoutError        an answer began and fell silent for ``idle_timeout``
+        ├── IdleTimeoutError        the answer stopped for longer than ``idle_timeout``
         ├── StatusError             an HTTP status that is not a success
         │   ├── AuthenticationError     401, 403
         │   ├── NotFoundError           404, 405: the path, the provider or the model
-        │   ├── BadRequestError         400, 422 and what else is the request's fault
+        │   ├── BadRequestError         400, 422 and every other fault of the request
         │   ├── ContextLengthError      413, or a message that says the prompt is too long
         │   ├── RateLimitError          429
         │   └── ServerError             408, 5xx
-        └── AnswerError             a success that brought no whole answer
+        └── AnswerError             a success without a complete answer
             ├── ErrorEventError         the server reported a failure inside the stream
             ├── CutError                the stream broke off
             ├── EmptyAnswerError        the stream ended without a word
             └── MalformedAnswerError    not a chat completion: HTML, other JSON, an endless line
 
-A `KeyboardInterrupt` is none of them: it stays what it is, and the turn is ``interrupted``.
+The hint of an error says what to do next in words that need no notebook; the notebook layer knows
+the magic or the setting that does it. A `KeyboardInterrupt` is none of these: it stays what it is.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+from .text import one_line
+
 __all__ = [
+    "AlreadyServingError",
     "AnswerError",
     "AuthenticationError",
     "BadRequestError",
@@ -47,79 +58,142 @@ __all__ = [
     "LauncherError",
     "MalformedAnswerError",
     "NameResolutionError",
+    "NameTakenError",
     "NotFoundError",
+    "PortInUseError",
     "PromptError",
     "ProxyError",
     "RateLimitError",
     "RefusedError",
     "ServerError",
+    "SettingError",
     "StatusError",
     "StoreError",
     "TLSError",
+    "UnknownConversationError",
     "UsageError",
-    "one_line",
 ]
 
 
-def one_line(text: str, limit: int = 300) -> str:
-    """Return `text` as one printable line of at most `limit` characters.
-
-    Control characters (terminal escape sequences among them) and bidirectional overrides become
-    spaces, since part of the text may have been sent by a server.
-    """
-    printable = "".join(c if c.isprintable() else " " for c in text[: 4 * limit])
-    line = " ".join(printable.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
 class CopilotError(Exception):
-    """Say in one line what went wrong, and in `hint` what to do next.
+    """The base of all errors of this package: one line, and what to do next.
 
     Args:
         message: What happened, without a full stop at the end.
-        hint: The next step, as a sentence or a command.
+        hint: The next step, as a sentence that is true without a notebook, too.
+        **facts: Values for the attributes that the error's class declares.
+
+    Attributes:
+        message: What happened.
+        hint: The next step; the notebook replaces it by one that names a magic.
     """
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", **facts: Any) -> None:
+        # The arguments as given are what a pickled error is made from again.
+        super().__init__(message, hint)
         self.message = one_line(message)
         self.hint = one_line(hint, 500)
-        super().__init__(f"{self.message}. {self.hint}" if self.hint else self.message)
+        for name, value in facts.items():
+            if not hasattr(type(self), name):
+                raise TypeError(f"{type(self).__name__} has no attribute {name!r}")
+            setattr(self, name, value)
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.hint}" if self.hint else self.message
 
     def _render_traceback_(self) -> list[str]:
-        """Give IPython the one line to show instead of a traceback of our insides."""
+        """Give IPython one line to show, not a traceback through our code."""
         return [f"{type(self).__name__}: {self}"]
 
 
 class UsageError(CopilotError):
-    """A magic, an option or a setting cannot be used as given."""
+    """A magic, an option or an argument cannot be used as given."""
+
+
+class SettingError(UsageError):
+    """A setting cannot be used as it is.
+
+    Attributes:
+        setting: Its name.
+        suggestion: A value that would do, or None.
+    """
+
+    setting: str = ""
+    suggestion: Any = None
+
+
+class NameTakenError(UsageError):
+    """Another conversation has that name.
+
+    Attributes:
+        name: The name, or the id.
+    """
+
+    name: str = ""
+
+
+class UnknownConversationError(UsageError):
+    """There is no conversation of that name."""
 
 
 class LauncherError(CopilotError):
-    """The small local server could not be started."""
+    """The local model could not be started."""
+
+
+class PortInUseError(LauncherError):
+    """Something else listens on the port.
+
+    Attributes:
+        free_port: A port that was free a moment ago.
+    """
+
+    free_port: int = 0
+
+
+class AlreadyServingError(LauncherError):
+    """This process already serves another model, or on another port."""
 
 
 class StoreError(CopilotError):
-    """The conversation file cannot be used."""
+    """The conversation file, or the replay file, cannot be used.
+
+    Attributes:
+        setting: The setting that names the file: ``store`` or ``replay``.
+    """
+
+    setting: str = "store"
 
 
 class PromptError(CopilotError):
-    """A prompt got no answer, or not all of it."""
+    """A prompt got no answer, or not all of it.
+
+    Attributes:
+        begun: Part of the answer arrived; it is kept.
+    """
+
+    begun: bool = False
 
 
 class ConnectError(PromptError):
-    """The server was not reached; nothing was sent."""
+    """The server was not reached; nothing was sent.
+
+    Attributes:
+        base_url: The configured address, without credentials.
+    """
+
+    base_url: str = ""
 
 
 class RefusedError(ConnectError):
-    """Nobody listens at the address."""
+    """Nothing listens at the address."""
 
 
 class NameResolutionError(ConnectError):
-    """The host's name is unknown."""
+    """The host name is unknown."""
 
 
 class TLSError(ConnectError):
-    """The encrypted connection could not be made."""
+    """The encrypted connection failed."""
 
 
 class ProxyError(ConnectError):
@@ -127,15 +201,28 @@ class ProxyError(ConnectError):
 
 
 class ConnectTimeoutError(ConnectError):
-    """No connection came about within ``connect_timeout``."""
+    """There was no connection within ``connect_timeout``."""
 
 
 class FirstTokenTimeoutError(PromptError):
-    """No answer began within ``first_token_timeout``."""
+    """No answer began within ``first_token_timeout``.
+
+    Attributes:
+        seconds: How long the wait was.
+    """
+
+    seconds: float = 0.0
 
 
 class IdleTimeoutError(PromptError):
-    """An answer began and then fell silent for ``idle_timeout``."""
+    """The answer stopped for longer than ``idle_timeout``.
+
+    Attributes:
+        seconds: How long the wait was.
+    """
+
+    begun = True
+    seconds: float = 0.0
 
 
 class StatusError(PromptError):
@@ -143,27 +230,48 @@ class StatusError(PromptError):
 
     Attributes:
         status: The HTTP status code.
-        retry_after: Seconds the server asked to wait, or None where it named none.
+        retry_after: Seconds the server asked to wait, or None if it named none.
     """
 
-    def __init__(
-        self, message: str, hint: str = "", *, status: int = 0, retry_after: float | None = None
-    ) -> None:
-        super().__init__(message, hint)
-        self.status = status
-        self.retry_after = retry_after
+    status: int = 0
+    retry_after: float | None = None
 
 
 class AuthenticationError(StatusError):
-    """The server wants an API key or a login, or refused the one it got (401, 403)."""
+    """The server wants an API key or a login, or refused the one it got (401, 403).
+
+    Attributes:
+        with_key: An API key was sent.
+        login: The provider wants a login in the server's browser, not a key.
+        provider: The provider that was asked for, or an empty string.
+    """
+
+    with_key: bool = False
+    login: bool = False
+    provider: str = ""
 
 
 class NotFoundError(StatusError):
-    """The path, the provider or the model does not exist there (404, 405)."""
+    """The path, the provider or the model does not exist there (404, 405).
+
+    Attributes:
+        missing: ``path``, ``provider`` or ``model``.
+        suggestion: A value of the setting that names it (``base_url``, ``provider``, ``model``)
+            which is likely to work, or None.
+    """
+
+    missing: str = "path"
+    suggestion: str | None = None
 
 
 class BadRequestError(StatusError):
-    """The server did not accept the request (400, 422, and other 4xx)."""
+    """The server did not accept the request (400, 422, and other 4xx).
+
+    Attributes:
+        models: The models to choose from, if the server wants one named.
+    """
+
+    models: tuple[str, ...] = ()
 
 
 class ContextLengthError(StatusError):
@@ -171,19 +279,45 @@ class ContextLengthError(StatusError):
 
 
 class RateLimitError(StatusError):
-    """Too many requests (429)."""
+    """Too many requests (429).
+
+    Attributes:
+        quota_exhausted: Nothing is left to spend, so waiting does not help.
+    """
+
+    quota_exhausted: bool = False
 
 
 class ServerError(StatusError):
-    """The server failed (408, 5xx)."""
+    """The server failed (408, 5xx).
+
+    Attributes:
+        login: The provider wants a login in the server's browser.
+        provider: The provider that was asked for, or an empty string.
+        logged: gpt4free tells the reason only in its own log.
+    """
+
+    login: bool = False
+    provider: str = ""
+    logged: bool = False
 
 
 class AnswerError(PromptError):
-    """The server reported success, yet sent no whole answer."""
+    """The server reported success, but sent no complete answer."""
 
 
 class ErrorEventError(AnswerError):
-    """The server reported a failure inside the stream."""
+    """The server reported a failure inside the stream.
+
+    Attributes:
+        login: The provider wants a login in the server's browser.
+        provider: The provider that was asked for, or an empty string.
+        logged: gpt4free tells the reason only in its own log.
+    """
+
+    login: bool = False
+    provider: str = ""
+    logged: bool = False
 
 
 class CutError(AnswerError):

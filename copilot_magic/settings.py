@@ -1,17 +1,20 @@
-"""Settings: their names, defaults and the environment variables that change them."""
+"""The settings: values that compare equal, pickle, and print no secret."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 from urllib.parse import urlsplit
+
+from .text import without_credentials
 
 __all__ = ["LOCAL_KEY", "LOCAL_URL", "Settings", "is_loopback"]
 
 DEFAULT_BASE_URL = "http://localhost:1337/v1"
-# Set by `%copilot serve`, so that the kernel's children know the server too; IPython's %env hides
-# the values of names with KEY in them.
+# Set while this kernel serves its local model, so that the kernel's children can ask it too.
+# IPython's %env hides the values of names with KEY in them.
 LOCAL_URL = "COPILOT_LOCAL_URL"
 LOCAL_KEY = "COPILOT_LOCAL_KEY"
 
@@ -19,7 +22,7 @@ LOCAL_KEY = "COPILOT_LOCAL_KEY"
 def is_loopback(url: str) -> bool:
     """Say whether `url` names this machine: ``localhost``, ``*.localhost``, 127.0.0.0/8 or ::1.
 
-    So do 0.0.0.0 and ::, to which gpt4free binds, and which lead here when they are connected to.
+    0.0.0.0 and :: count too: gpt4free listens there, and connecting to them leads here.
     """
     host = (urlsplit(url).hostname or "").rstrip(".").lower()
     if host == "localhost" or host.endswith(".localhost"):
@@ -33,60 +36,68 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def _key_from_environment() -> str | None:
-    return os.environ.get("COPILOT_API_KEY") or None
+def _setting(default: Any, help: str, **limits: Any) -> Any:
+    """Declare a setting and explain it, in the one place that all front ends read."""
+    return field(default=default, metadata={"help": help, **limits})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Hold what a prompt needs to know beside its text; times are in seconds.
+    """Everything a prompt needs to know besides its text; ``metadata["help"]`` explains each.
 
-    Attributes:
-        base_url: The server, up to and including ``/v1``.
-        provider: Who answers behind a gpt4free server; an empty string is the server's default.
-        providers: Providers to try in this order, each where the one before failed before its
-            first token; empty means `provider` alone.
-        model: The model; an empty string is the server's default.
-        system: System message of new conversations.
-        connect_timeout: Longest wait for a connection.
-        first_token_timeout: Longest wait for the answer to begin (a browser may have to log in).
-        idle_timeout: Longest silence within an answer.
-        retries: How often to try again where nothing was received and the server says try later.
-        allow_plain_http: Send the API key unencrypted to a host that is not this machine.
-        remote_images: Load pictures that an answer links to, instead of showing the links.
-        replay: Show the stored answer to exactly the same request: True, or a file's path.
-        store: The conversation file; an empty string is the default place, None keeps nothing.
-        get_api_key: Returns the API key; not a string, since settings are printed.
+    Times are in seconds. Equal settings compare equal, whichever way they were made.
     """
 
-    base_url: str = DEFAULT_BASE_URL
-    provider: str = "Copilot"
-    providers: tuple[str, ...] = ()
-    model: str = ""
-    system: str = ""
-    connect_timeout: float = 5.0
-    first_token_timeout: float = 300.0
-    idle_timeout: float = 120.0
-    retries: int = 2
-    allow_plain_http: bool = False
-    remote_images: bool = False
-    replay: bool | str = False
-    store: str | None = ""
-    get_api_key: Callable[[], str | None] = field(default=_key_from_environment, repr=False)
+    base_url: str = _setting(DEFAULT_BASE_URL, "The server's address, up to and including /v1.")
+    provider: str = _setting(
+        "Copilot", "Who answers behind a gpt4free server; '' is the server's default."
+    )
+    providers: tuple[str, ...] = _setting(
+        (),
+        "Providers to try in this order: each is asked if the one before failed before its first "
+        "token. Empty means `provider` alone.",
+    )
+    model: str = _setting("", "The model; '' is the server's default.")
+    system: str = _setting("", "The system message of new conversations.")
+    connect_timeout: float = _setting(5.0, "Longest wait for a connection, in seconds.", min=0.001)
+    first_token_timeout: float = _setting(
+        300.0,
+        "Longest wait for an answer to begin, in seconds; a provider may need a login first.",
+        min=0.001,
+    )
+    idle_timeout: float = _setting(
+        120.0, "Longest silence within an answer, in seconds.", min=0.001
+    )
+    retries: int = _setting(
+        2, "How often to try again if nothing arrived and the server says to try later.", min=0
+    )
+    allow_plain_http: bool = _setting(
+        False, "Send the API key unencrypted to a host that is not this machine."
+    )
+    remote_images: bool = _setting(
+        False, "Load the pictures that an answer links to, instead of showing the links."
+    )
+    replay: bool | str = _setting(
+        False, "Show the stored answer to exactly the same request: True, or a file's path."
+    )
+    store: str | None = _setting(
+        "", "The conversation file; '' is the default place, None keeps nothing."
+    )
+    get_api_key: Callable[[], str | None] | None = _setting(
+        None, "A function that returns the API key; None reads COPILOT_API_KEY."
+    )
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Return the defaults as changed by ``COPILOT_BASE_URL``, ``_PROVIDER`` and ``_MODEL``.
 
-        A variable that is set but empty counts for provider and model ("the server's default")
-        and is ignored for the URL. A kernel's children find its small local model without any.
+        For provider and model a variable that is set but empty counts: it means "the server's
+        default". A process that a kernel started finds the kernel's local model by itself.
         """
         environ = os.environ if environ is None else environ
         settings = cls()
-        if environ.get(LOCAL_URL):
-            settings = replace(settings, base_url=environ[LOCAL_URL])
-        if environ.get("COPILOT_BASE_URL"):
-            settings = replace(settings, base_url=environ["COPILOT_BASE_URL"])
+        if url := environ.get("COPILOT_BASE_URL") or environ.get(LOCAL_URL):
+            settings = replace(settings, base_url=url)
         if "COPILOT_PROVIDER" in environ:
             settings = replace(settings, provider=environ["COPILOT_PROVIDER"])
         if "COPILOT_MODEL" in environ:
@@ -95,15 +106,37 @@ class Settings:
 
     @property
     def is_local_model(self) -> bool:
-        """Say whether `base_url` is the small local model that this process or its parent runs."""
+        """Say whether `base_url` is the local model that this process or its parent serves."""
         return self.base_url.rstrip("/") == os.environ.get(LOCAL_URL)
 
-    def for_local_model(self) -> Settings:
-        """Return the settings with the local model's own key and no provider, where it is asked.
+    @property
+    def asked_providers(self) -> tuple[str, ...]:
+        """Return the providers to ask, in their order; the local model has none."""
+        if self.is_local_model:
+            return ("",)
+        return self.providers or (self.provider,)
 
-        It is not Copilot and must not be taken for it; nor is it sent the user's own API key.
+    def api_key(self) -> str | None:
+        """Return the key for the server, or None; read anew at each call, and kept nowhere.
+
+        The local model gets its own key, and never the user's.
         """
-        if not self.is_local_model:
-            return self
-        key = os.environ.get(LOCAL_KEY)
-        return replace(self, provider="", providers=(), get_api_key=lambda: key)
+        if self.is_local_model:
+            return os.environ.get(LOCAL_KEY)
+        if self.get_api_key is not None:
+            return self.get_api_key()
+        return os.environ.get("COPILOT_API_KEY") or None
+
+    def __repr__(self) -> str:
+        changed = {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if getattr(self, f.name) != f.default and f.name != "get_api_key"
+        }
+        if "base_url" in changed:
+            changed["base_url"] = without_credentials(self.base_url)
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave `get_api_key` behind: another process takes the key from its own environment."""
+        return {name: value for name, value in vars(self).items() if name != "get_api_key"}

@@ -11,8 +11,9 @@ from dataclasses import fields
 from typing import Any
 from urllib.parse import urlsplit
 
-from .conversation import Conversation, Turn
-from .errors import UsageError, one_line
+from .chat.conversation import Conversation, Turn
+from .errors import UsageError
+from .text import one_line
 
 __all__ = [
     "TURN_FIELDS",
@@ -142,7 +143,7 @@ def to_notebook(conversation: Conversation) -> dict[str, Any]:
 
     Each answer is the output of its prompt's cell.
     """
-    from .markdown import bundle
+    from .markdown.stream import bundle
 
     cells = [
         _cell("title", "markdown", f"# {_escaped(conversation.name)}"),

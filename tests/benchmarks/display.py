@@ -69,9 +69,9 @@ def sample(characters: int) -> str:
 SHOWING = """
 import time
 from IPython.display import Markdown, display as show_naively
-from copilot_magic import display
-from copilot_magic.conversation import Conversation, Turn
-from copilot_magic.protocol import Delta
+from copilot_magic.views import cell as display
+from copilot_magic.chat.conversation import Conversation, Turn
+from copilot_magic.wire.chunks import Delta
 from copilot_magic.settings import Settings
 
 intervals = display.MIN_INTERVAL, display.MAX_INTERVAL

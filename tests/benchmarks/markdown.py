@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 import time
 
-from copilot_magic.markdown import Stream, render
+from copilot_magic.markdown.stream import Stream, render
 
 PROSE = """\
 ## A heading of section {n}

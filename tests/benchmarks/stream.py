@@ -121,8 +121,8 @@ def serve() -> None:
 
 def copilot_magic(url: str) -> Text:
     from copilot_magic import ChatClient
-    from copilot_magic.protocol import Delta
     from copilot_magic.settings import Settings
+    from copilot_magic.wire.chunks import Delta
 
     for delta in ChatClient(Settings(base_url=url)).stream(BODY):
         if isinstance(delta, Delta) and delta.content:

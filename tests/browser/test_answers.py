@@ -237,9 +237,9 @@ def test_reasoning_is_folded_until_it_is_clicked(
 
 BACKGROUND = """
 import threading
-from copilot_magic.conversation import Conversation, Turn
-from copilot_magic.display import open_view
-from copilot_magic.protocol import Delta
+from copilot_magic.chat.conversation import Conversation, Turn
+from copilot_magic.views.cell import open_view
+from copilot_magic.wire.chunks import Delta
 from copilot_magic.settings import Settings
 
 def write():

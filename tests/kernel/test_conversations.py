@@ -16,7 +16,7 @@ import pytest
 from live_kernel import LiveKernel
 from scripted_server import Exchange, ScriptedServer, answer
 
-from copilot_magic.store import Store
+from copilot_magic.store.store import Store
 
 NOTEBOOK = "/notebooks/talk.ipynb"
 KILLS = 50

@@ -16,13 +16,13 @@ from jupyter_client.session import Session
 from live_kernel import LiveKernel, Run
 from scripted_server import Exchange, ScriptedServer
 
-from copilot_magic.display import MAX_OUTPUTS
+from copilot_magic.views.cell import MAX_OUTPUTS
 
 SHOWN = ("display_data", "update_display_data")
 # Real time is shortened so much where tokens come at a pace; the view paints so much more often.
 FASTER = 10
 FAST_PAINTS = f"""
-from copilot_magic import display
+from copilot_magic.views import cell as display
 display.MIN_INTERVAL /= {FASTER}
 display.MAX_INTERVAL /= {FASTER}
 """
@@ -117,9 +117,9 @@ def test_an_interrupt_keeps_what_came_and_the_next_prompt_works(
 
 DETACHED = """
 import threading
-from copilot_magic.conversation import Conversation, Turn
-from copilot_magic.display import open_view
-from copilot_magic.protocol import Delta
+from copilot_magic.chat.conversation import Conversation, Turn
+from copilot_magic.views.cell import open_view
+from copilot_magic.wire.chunks import Delta
 from copilot_magic.settings import Settings
 
 def write():

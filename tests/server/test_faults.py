@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from scripted_server import Exchange, ScriptedServer
 
-from copilot_magic import client as client_module
 from copilot_magic import errors
-from copilot_magic.protocol import Delta
-from copilot_magic.session import Session
+from copilot_magic.client import client as client_module
+from copilot_magic.session.session import Session
 from copilot_magic.settings import Settings
+from copilot_magic.wire.chunks import Delta
 
 CERTIFICATE = Path(__file__).parent / "localhost.pem"
 SILENCE = 0.3  # seconds that the timeouts of these tests allow; a healthy answer takes far less

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from copilot_magic import errors, launcher
-from copilot_magic.client import ChatClient
+from copilot_magic import errors
+from copilot_magic.client.client import ChatClient
 from copilot_magic.doctor import diagnose
-from copilot_magic.launcher import LocalServer
-from copilot_magic.protocol import Delta, request_body
-from copilot_magic.session import Session
+from copilot_magic.local import launcher
+from copilot_magic.local.launcher import LocalServer
+from copilot_magic.session.session import Session
 from copilot_magic.settings import Settings
+from copilot_magic.wire.chunks import Delta, request_body
 
 pytestmark = pytest.mark.model
 

@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from copilot_magic import launcher
 from copilot_magic.errors import LauncherError
-from copilot_magic.launcher import AlreadyRunning, LocalServer, Occupant, probe
+from copilot_magic.local import launcher
+from copilot_magic.local.launcher import AlreadyRunning, LocalServer, Occupant, probe
 
 pytestmark = pytest.mark.model
 
@@ -77,7 +77,7 @@ def owner(port: int, then: str = "time.sleep(600)") -> tuple[subprocess.Popen[st
     """Start a process that starts the local server and goes on with `then`; return the URL too."""
     code = """
         import os, sys, time
-        from copilot_magic import launcher
+        from copilot_magic.local import launcher
         launcher.DEFAULT_PORT = int(sys.argv[1])
         server = launcher.start()
         print(server.base_url, flush=True)
@@ -239,7 +239,7 @@ def test_a_model_by_path_is_served_beside_a_chat_server_on_the_default_port(
     mine = tmp_path / "mine.gguf"
     mine.symlink_to(weights)
     code = f"""
-        from copilot_magic import launcher
+        from copilot_magic.local import launcher
         launcher.DEFAULT_PORT = {server.port}
         with launcher.start({str(mine)!r}) as server:
             print(server.port, server.model)

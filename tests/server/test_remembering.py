@@ -14,9 +14,9 @@ from copilot_server import GENERATIONS, CopilotScript
 from scripted_server import Exchange, ScriptedServer
 
 from copilot_magic.errors import PromptError
-from copilot_magic.protocol import Delta
-from copilot_magic.session import Events, Session
+from copilot_magic.session.session import Events, Session
 from copilot_magic.settings import Settings
+from copilot_magic.wire.chunks import Delta
 
 
 @pytest.fixture(params=GENERATIONS)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from copilot_magic.conversation import Conversation, Turn
-from copilot_magic.store import ReplayFile, Store
+from copilot_magic.chat.conversation import Conversation, Turn
+from copilot_magic.store.store import ReplayFile, Store
 
 KILLS = 50
 AT_ONCE = 10
@@ -30,8 +30,8 @@ STANDSTILL = 0.2
 HEAD = """
 import os, random, signal, sys, time
 from contextlib import suppress
-from copilot_magic import store as module
-from copilot_magic.conversation import Conversation, Turn
+from copilot_magic.store import store as module
+from copilot_magic.chat.conversation import Conversation, Turn
 from copilot_magic.errors import StoreError
 
 def say(*words):

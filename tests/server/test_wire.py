@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from scripted_server import Exchange, ScriptedServer
 
-from copilot_magic.client import ChatClient
+from copilot_magic.client.client import ChatClient
 from copilot_magic.errors import (
     AuthenticationError,
     BadRequestError,
@@ -24,8 +24,8 @@ from copilot_magic.errors import (
     RateLimitError,
     ServerError,
 )
-from copilot_magic.protocol import Delta
 from copilot_magic.settings import Settings
+from copilot_magic.wire.chunks import Delta
 
 WIRE = Path(__file__).parent.parent / "wire"
 RECORDINGS = sorted(path.stem for path in WIRE.glob("*.http"))

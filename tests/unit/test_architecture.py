@@ -78,5 +78,5 @@ def test_loading_the_extension_imports_nothing_slow() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     loaded = set(ast.literal_eval(result.stdout.strip().splitlines()[-1]))
-    assert "copilot_magic.magics" in loaded
+    assert "copilot_magic.notebook.magics" in loaded
     assert not loaded & SLOW

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import fields
+
 import pytest
 
 from copilot_magic.settings import LOCAL_KEY, LOCAL_URL, Settings, is_loopback
@@ -23,7 +26,7 @@ def test_the_environment_changes_them() -> None:
 def test_the_key_is_read_when_it_is_needed_and_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings()
     monkeypatch.setenv("COPILOT_API_KEY", "top-secret")
-    assert settings.get_api_key() == "top-secret"
+    assert settings.api_key() == "top-secret"
     assert "top-secret" not in repr(settings)
 
 
@@ -33,17 +36,16 @@ def test_a_kernels_children_find_its_local_model(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("COPILOT_API_KEY", "a-vendors-key")
     settings = Settings.from_environment()
     assert settings.base_url == "http://localhost:4711/v1"
-    local = settings.for_local_model()
-    assert local.get_api_key() == "local-secret"
-    assert local.provider == ""
-    assert "local-secret" not in repr(local)
+    assert settings.api_key() == "local-secret"
+    assert settings.asked_providers == ("",)
+    assert "local-secret" not in repr(settings)
 
 
 def test_the_local_models_key_goes_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(LOCAL_URL, "http://localhost:4711/v1")
     monkeypatch.setenv(LOCAL_KEY, "local-secret")
     monkeypatch.delenv("COPILOT_API_KEY", raising=False)
-    assert Settings(base_url="https://vendor/v1").for_local_model().get_api_key() is None
+    assert Settings(base_url="https://vendor/v1").api_key() is None
 
 
 @pytest.mark.parametrize(
@@ -64,3 +66,31 @@ def test_the_local_models_key_goes_nowhere_else(monkeypatch: pytest.MonkeyPatch)
 )
 def test_loopback_is_told_from_look_alikes(url: str, loopback: bool) -> None:
     assert is_loopback(url) is loopback
+
+
+def test_settings_pickle_and_compare_equal() -> None:
+    for settings in (Settings(), Settings(model="m", providers=("a", "b"), store=None)):
+        assert pickle.loads(pickle.dumps(settings)) == settings
+    assert Settings.from_environment({}) == Settings()
+
+
+def test_the_local_models_settings_compare_equal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(LOCAL_URL, "http://localhost:4711/v1")
+    monkeypatch.setenv(LOCAL_KEY, "local-secret")
+    assert Settings.from_environment() == Settings.from_environment()
+
+
+def test_the_function_that_fetches_the_key_stays_behind_when_settings_travel() -> None:
+    settings = Settings(model="m", get_api_key=lambda: "top-secret")
+    again = pickle.loads(pickle.dumps(settings))
+    assert again == Settings(model="m")
+    assert b"top-secret" not in pickle.dumps(settings)
+
+
+def test_a_repr_names_what_was_changed_and_no_secret() -> None:
+    settings = Settings("http://me:top-secret@host/v1?key=top-secret", get_api_key=lambda: "x")
+    assert repr(settings) == "Settings(base_url='http://host/v1')"
+
+
+def test_every_setting_explains_itself() -> None:
+    assert all(field.metadata["help"].endswith(".") for field in fields(Settings))

@@ -14,9 +14,9 @@ from IPython.core.inputtransformer2 import TransformerManager
 from markdown_it import MarkdownIt
 from traitlets.config import Config
 
-from copilot_magic.arguments import prompt_parser, split_words
-from copilot_magic.conversation import Conversation, Turn
+from copilot_magic.chat.conversation import Conversation, Turn
 from copilot_magic.errors import UsageError
+from copilot_magic.notebook.arguments import prompt_parser, split_words
 from copilot_magic.transcript import (
     TURN_FIELDS,
     from_json,

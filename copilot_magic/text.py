@@ -1,0 +1,95 @@
+"""Text of any origin, made safe to store, to print and to show: each way once."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit, urlunsplit
+
+__all__ = [
+    "contains",
+    "count_of",
+    "escape",
+    "free_name",
+    "one_line",
+    "printable",
+    "visible_controls",
+    "well_formed",
+    "without_credentials",
+]
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LINE_END = re.compile("\r\n?")
+
+
+def well_formed(text: str) -> str:
+    """Return `text` in a form that UTF-8 can encode.
+
+    JSON may escape one character as two surrogates. Pairs are joined, and a surrogate without its
+    other half becomes U+FFFD.
+    """
+    if _SURROGATE.search(text):
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """Return `text` as one printable line of at most `limit` characters.
+
+    Control characters, such as those of terminal escape sequences, and bidirectional overrides
+    become spaces: the text may come from a server.
+    """
+    safe = "".join(c if c.isprintable() else " " for c in text[: 4 * limit])
+    line = " ".join(safe.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Return `text` with line feeds as its only line ends and control characters made visible."""
+    return visible_controls(_LINE_END.sub("\n", well_formed(text)))
+
+
+def visible_controls(text: str) -> str:
+    """Return `text` with each control character replaced by a sign that stands for it."""
+    return _CONTROL.sub(_sign, text)
+
+
+def _sign(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code < 0x20:
+        return chr(0x2400 + code)  # Unicode's pictures of the control characters
+    return "\u2421" if code == 0x7F else f"<U+{code:04X}>"
+
+
+def escape(text: str) -> str:
+    """Return HTML that shows `text` as it is."""
+    return html.escape(printable(text))
+
+
+def without_credentials(url: str) -> str:
+    """Return `url` without user, password, query and fragment; all of them may be secrets."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def contains(text: str, searched: str) -> bool:
+    """Say whether `text` contains `searched`, in upper or lower case."""
+    return searched.casefold() in text.casefold()
+
+
+def free_name(wanted: str, is_taken: Callable[[str], bool]) -> str:
+    """Return `wanted`, with the first number from 2 on that makes it a name nobody has."""
+    name, number = wanted, 2
+    while is_taken(name):
+        name, number = f"{wanted} {number}", number + 1
+    return name
+
+
+def count_of(count: int, noun: str) -> str:
+    """Return the count and its noun, in the plural if needed: ``1 turn``, ``2 turns``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

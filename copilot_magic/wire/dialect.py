@@ -1,0 +1,56 @@
+"""What one server turned out to need, learned from what it refused and what it sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Dialect"]
+
+# Characters of history sent at the most: some 25,000 tokens, which all but small models can take.
+HISTORY_BUDGET = 100_000
+
+# gpt4free's fields, which OpenAI's own API refuses as unknown.
+_EXTENSIONS = ("provider", "conversation_id", "conversation")
+
+
+@dataclass
+class Dialect:
+    """What the server at one address is known to need; threads share it.
+
+    Attributes:
+        strict: It refuses fields that it does not know.
+        model: The model to name if a prompt names none; empty if it has a default.
+        has_threads: False once a whole answer of Copilot's came without a ``conversation`` object.
+            Servers send one with each such answer, or never.
+    """
+
+    strict: bool = False
+    model: str = ""
+    has_threads: bool = True
+    _budgets: dict[str, int] = field(default_factory=dict)
+
+    def budget(self, model: str) -> int:
+        """Return the most characters of history to send to `model`."""
+        return self._budgets.get(model, HISTORY_BUDGET)
+
+    def halve(self, model: str, size: int) -> None:
+        """Remember that `size` characters were too many for `model`."""
+        self._budgets[model] = size // 2
+
+    def adapt(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return `body` as this server needs it; adapting it again changes nothing."""
+        adapted = dict(body)
+        if self.model and not adapted.get("model"):
+            adapted["model"] = self.model
+        return without_extensions(adapted) if self.strict else adapted
+
+
+def without_extensions(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `body` without gpt4free's fields, and without a model that is an empty string."""
+    return {
+        name: value
+        for name, value in body.items()
+        if name not in _EXTENSIONS and not (name == "model" and not value)
+    }
