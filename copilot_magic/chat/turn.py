@@ -79,6 +79,13 @@ class Turn:
         """Return a new turn that asks `prompt`."""
         return cls(prompt.text, parts=prompt.parts, options=prompt.options, cell_id=prompt.cell_id)
 
+    def record_asked(self, server: str, provider: str, thread: str, model: str) -> None:
+        """Record who is asked; drop another server's or provider's continuation."""
+        if (self.server, self.asked_provider) != (server, provider):
+            self.continuation = None
+        self.server, self.asked_provider, self.thread = server, provider, thread
+        self.model, self.provider = model, provider
+
     @property
     def content(self) -> Content:
         """Return the content of the message that asked it."""
