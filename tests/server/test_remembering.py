@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from asking import ask, text_of
 from copilot_server import GENERATIONS, CopilotScript
 from scripted_server import Exchange, ScriptedServer
 
 from copilot_magic.errors import PromptError
-from copilot_magic.session.session import Events, Session
+from copilot_magic.session.session import Session
 from copilot_magic.settings import Settings
-from copilot_magic.wire.chunks import Delta
 
 
 @pytest.fixture(params=GENERATIONS)
@@ -39,14 +39,10 @@ def session(server: ScriptedServer, tmp_path: Path) -> Iterator[Session]:
     session.close()
 
 
-def told(events: Events) -> str:
-    return "".join(event.content for event in events if isinstance(event, Delta))
-
-
 def test_each_cell_knows_those_before(session: Session, copilot: CopilotScript) -> None:
-    told(session.ask("My name is Heiner"))
-    told(session.ask("I live in Kiel"))
-    seen = told(session.ask("Who am I, and where?"))
+    text_of(ask(session, "My name is Heiner"))
+    text_of(ask(session, "I live in Kiel"))
+    seen = text_of(ask(session, "Who am I, and where?"))
     for part in ("Heiner", "Kiel", "Who am I"):
         assert part in seen
 
@@ -55,7 +51,7 @@ def test_nothing_is_typed_twice_into_a_thread(session: Session, server: Scripted
     copilot = CopilotScript("gpt4free 8")
     server.script(copilot)
     for prompt in ("My name is Heiner", "I live in Kiel", "Who am I?"):
-        told(session.ask(prompt))
+        text_of(ask(session, prompt))
     (thread,) = copilot.threads.values()
     assert thread == ["My name is Heiner", "I live in Kiel", "Who am I?"]
 
@@ -63,14 +59,14 @@ def test_nothing_is_typed_twice_into_a_thread(session: Session, server: Scripted
 def test_a_restored_conversation_is_known(
     session: Session, copilot: CopilotScript, server: ScriptedServer
 ) -> None:
-    told(session.ask("My name is Heiner"))
-    name = session.conversation.name
+    text_of(ask(session, "My name is Heiner"))
+    name = session.library.current.name
     session.close()
     copilot.restart()
     restored = Session(session.settings)
-    restored.use(name)
-    assert "Heiner" in told(restored.ask("Who am I?"))
-    seen = told(restored.ask("And now?"))
+    restored.library.use(name)
+    assert "Heiner" in text_of(ask(restored, "Who am I?"))
+    seen = text_of(ask(restored, "And now?"))
     assert "Heiner" in seen
     assert "Who am I?" in seen
     restored.close()
@@ -79,9 +75,9 @@ def test_a_restored_conversation_is_known(
 def test_a_conversation_goes_on_after_its_server_has_restarted(
     session: Session, copilot: CopilotScript
 ) -> None:
-    told(session.ask("My name is Heiner"))
+    text_of(ask(session, "My name is Heiner"))
     copilot.restart()
-    assert "Heiner" in told(session.ask("Who am I?"))
+    assert "Heiner" in text_of(ask(session, "Who am I?"))
 
 
 @pytest.mark.parametrize("interrupted", [0, 1])
@@ -90,13 +86,13 @@ def test_an_interrupted_turn_is_known(
 ) -> None:
     prompts = ["My name is Heiner", "I live in Kiel"]
     for number, prompt in enumerate(prompts):
-        events = session.ask(prompt)
+        events = ask(session, prompt)
         if number == interrupted:
             next(events)
             events.close()
         else:
-            told(events)
-    seen = told(session.ask("Who am I, and where?"))
+            text_of(events)
+    seen = text_of(ask(session, "Who am I, and where?"))
     assert "Heiner" in seen
     assert "Kiel" in seen
 
@@ -105,10 +101,10 @@ def test_an_interrupted_turn_is_known(
 def test_a_rerun_turn_is_known_in_its_new_words_only(
     session: Session, copilot: CopilotScript
 ) -> None:
-    told(session.ask("My name is Heiner", cell_id="A"))
-    told(session.ask("I live in Kiel", cell_id="B"))
-    told(session.ask("I live in Rom", cell_id="B"))
-    seen = told(session.ask("Who am I, and where?", cell_id="C"))
+    text_of(ask(session, "My name is Heiner", cell_id="A"))
+    text_of(ask(session, "I live in Kiel", cell_id="B"))
+    text_of(ask(session, "I live in Rom", cell_id="B"))
+    seen = text_of(ask(session, "Who am I, and where?", cell_id="C"))
     assert "Heiner" in seen
     assert "Rom" in seen
     assert "Kiel" not in seen
@@ -116,9 +112,9 @@ def test_a_rerun_turn_is_known_in_its_new_words_only(
 
 @NOT_040
 def test_a_rerun_first_turn_knows_nothing(session: Session, copilot: CopilotScript) -> None:
-    told(session.ask("My name is Heiner", cell_id="A"))
-    told(session.ask("I live in Kiel", cell_id="B"))
-    seen = told(session.ask("My name is Greta", cell_id="A"))
+    text_of(ask(session, "My name is Heiner", cell_id="A"))
+    text_of(ask(session, "I live in Kiel", cell_id="B"))
+    seen = text_of(ask(session, "My name is Greta", cell_id="A"))
     assert "Heiner" not in seen
     assert "Kiel" not in seen
 
@@ -127,9 +123,9 @@ def test_a_rerun_first_turn_knows_nothing(session: Session, copilot: CopilotScri
 def test_a_switch_of_providers_and_back_forgets_nothing(
     session: Session, copilot: CopilotScript
 ) -> None:
-    told(session.ask("My name is Heiner"))
-    assert "Heiner" in told(session.ask("I live in Kiel", options={"provider": "Other"}))
-    seen = told(session.ask("Who am I, and where?"))
+    text_of(ask(session, "My name is Heiner"))
+    assert "Heiner" in text_of(ask(session, "I live in Kiel", options={"provider": "Other"}))
+    seen = text_of(ask(session, "Who am I, and where?"))
     assert "Heiner" in seen
     assert "Kiel" in seen
 
@@ -137,69 +133,69 @@ def test_a_switch_of_providers_and_back_forgets_nothing(
 def test_a_failed_turn_loses_nothing(
     session: Session, copilot: CopilotScript, server: ScriptedServer
 ) -> None:
-    told(session.ask("My name is Heiner"))
+    text_of(ask(session, "My name is Heiner"))
 
     def broken(exchange: Exchange) -> None:
         exchange.reply(500, {"error": {"message": "Request execution failed"}})
 
     server.script(broken)
     with pytest.raises(PromptError):
-        told(session.ask("I live in Kiel"))
+        text_of(ask(session, "I live in Kiel"))
     server.script(copilot)
-    assert "Heiner" in told(session.ask("Who am I?"))
+    assert "Heiner" in text_of(ask(session, "Who am I?"))
 
 
 def test_a_repeated_prompt_is_not_dropped(session: Session, copilot: CopilotScript) -> None:
     for _ in range(3):
-        seen = told(session.ask("More!"))
-    assert session.conversation.turns[-1].answer == seen
+        seen = text_of(ask(session, "More!"))
+    assert session.library.current.turns[-1].answer == seen
     users = [line for line in copilot.seen[-1].splitlines() if "More!" in line]
     assert len(users) >= 3
 
 
 def test_a_system_message_reaches_the_model(session: Session, copilot: CopilotScript) -> None:
-    assert "Be brief" in told(session.ask("Hello", system="Be brief"))
-    assert "Be brief" in told(session.ask("Hello again"))
+    assert "Be brief" in text_of(ask(session, "Hello", system="Be brief"))
+    assert "Be brief" in text_of(ask(session, "Hello again"))
 
 
 @NOT_040
 def test_a_new_system_message_replaces_the_old_one(
     session: Session, copilot: CopilotScript
 ) -> None:
-    told(session.ask("My name is Heiner", system="Be brief"))
-    seen = told(session.ask("Who am I?", system="Be long-winded"))
+    text_of(ask(session, "My name is Heiner", system="Be brief"))
+    seen = text_of(ask(session, "Who am I?", system="Be long-winded"))
     assert "Be long-winded" in seen
     assert "Heiner" in seen
 
 
 def test_another_model_knows_the_conversation(session: Session, copilot: CopilotScript) -> None:
-    told(session.ask("My name is Heiner"))
-    assert "Heiner" in told(session.ask("Who am I?", options={"model": "another"}))
+    text_of(ask(session, "My name is Heiner"))
+    assert "Heiner" in text_of(ask(session, "Who am I?", options={"model": "another"}))
 
 
 def test_the_conversation_id_is_always_sent_and_the_same(
     session: Session, copilot: CopilotScript, server: ScriptedServer
 ) -> None:
     for prompt in ("one", "two"):
-        told(session.ask(prompt))
+        text_of(ask(session, prompt))
     ids = {body["conversation_id"] for body in server.posts}
-    assert ids == {session.conversation.conversation_id}
+    assert ids == {session.library.current.conversation_id}
 
 
 def test_continuing_an_interrupted_first_answer_is_understood(
     session: Session, copilot: CopilotScript
 ) -> None:
-    events = session.ask("My name is Heiner")
+    events = ask(session, "My name is Heiner")
     next(events)
     events.close()
-    assert "Heiner" in told(session.go_on())
+    assert "Heiner" in text_of(session.continue_last())
 
 
 def test_copilot_behind_another_url_is_told_all(
     session: Session, copilot: CopilotScript, server: ScriptedServer
 ) -> None:
-    told(session.ask("My name is Heiner"))
+    text_of(ask(session, "My name is Heiner"))
     with ScriptedServer(CopilotScript(copilot.generation)) as other:
         session.settings = replace(session.settings, base_url=other.base_url)
-        assert "Heiner" in told(session.ask("Who am I?"))
+        assert "Heiner" in text_of(ask(session, "Who am I?"))
         assert "conversation" not in other.posts[0]

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import ask, text_of
+from asking import prompt as prompt_of
 from scripted_server import Exchange, ScriptedServer, answer
 
 from copilot_magic.errors import (
@@ -19,7 +21,7 @@ from copilot_magic.errors import (
     RefusedError,
     UsageError,
 )
-from copilot_magic.session.session import Events, Session
+from copilot_magic.session.session import Session
 from copilot_magic.settings import Settings
 from copilot_magic.wire.chunks import Delta, Waiting
 
@@ -38,14 +40,10 @@ def session(settings: Settings) -> Iterator[Session]:
     session.close()
 
 
-def text_of(events: Events) -> str:
-    return "".join(event.content for event in events if isinstance(event, Delta))
-
-
 def stored(settings: Settings) -> set[str]:
     """Return the names of the conversations that a new kernel finds."""
     session = Session(settings)
-    names = {summary.name for summary in session.summaries()}
+    names = {summary.name for summary in session.library.summaries()}
     session.close()
     return names
 
@@ -55,8 +53,8 @@ def fails(status: int, message: str) -> Callable[[Exchange], None]:
 
 
 def test_a_complete_turn(session: Session, server: ScriptedServer) -> None:
-    assert text_of(session.ask("hi")) == "You said: hi"
-    (turn,) = session.conversation.turns
+    assert text_of(ask(session, "hi")) == "You said: hi"
+    (turn,) = session.library.current.turns
     assert (turn.status, turn.answer, turn.finish_reason) == ("complete", "You said: hi", "stop")
     assert (turn.server, turn.asked_provider) == (server.base_url, "Other")
     assert turn.model == "scripted-model"
@@ -71,21 +69,21 @@ def test_an_interrupted_turn_keeps_its_half(session: Session, server: ScriptedSe
         exchange.client_gone()
 
     server.script(script)
-    events = session.ask("hi")
+    events = ask(session, "hi")
     assert next(events) == Delta("half")
     with pytest.raises(KeyboardInterrupt):
         events.throw(KeyboardInterrupt())
-    (turn,) = session.conversation.turns
+    (turn,) = session.library.current.turns
     assert (turn.status, turn.answer) == ("interrupted", "half")
 
 
 def test_a_consumer_that_drops_the_answer_closes_the_turn(
     session: Session, server: ScriptedServer
 ) -> None:
-    events = session.ask("hi")
+    events = ask(session, "hi")
     next(events)
     events.close()
-    assert session.conversation.turns[0].status == "interrupted"
+    assert session.library.current.turns[0].status == "interrupted"
 
 
 def test_a_cut_turn_keeps_its_half_and_its_error(session: Session, server: ScriptedServer) -> None:
@@ -96,8 +94,8 @@ def test_a_cut_turn_keeps_its_half_and_its_error(session: Session, server: Scrip
 
     server.script(script)
     with pytest.raises(CutError):
-        text_of(session.ask("hi"))
-    (turn,) = session.conversation.turns
+        text_of(ask(session, "hi"))
+    (turn,) = session.library.current.turns
     assert (turn.status, turn.answer) == ("failed", "half")
     assert turn.error
 
@@ -107,16 +105,16 @@ def test_the_next_prompt_after_a_failure_works_and_says_nothing_of_it(
 ) -> None:
     server.scripts(fails(401, "no key"), lambda exchange: answer(exchange, "fine"))
     with pytest.raises(AuthenticationError):
-        text_of(session.ask("first"))
-    assert text_of(session.ask("second")) == "fine"
+        text_of(ask(session, "first"))
+    assert text_of(ask(session, "second")) == "fine"
     assert [m["content"] for m in server.posts[1]["messages"]] == ["second"]
 
 
 def test_a_prompt_that_may_not_be_sent_is_a_failed_turn(settings: Settings) -> None:
     session = Session(replace(settings, base_url="ftp://nowhere"))
     with pytest.raises(UsageError):
-        text_of(session.ask("hi"))
-    assert [turn.status for turn in session.conversation.turns] == ["failed"]
+        text_of(ask(session, "hi"))
+    assert [turn.status for turn in session.library.current.turns] == ["failed"]
     session.close()
 
 
@@ -128,9 +126,9 @@ def test_go_on_completes_the_same_turn(session: Session, server: ScriptedServer)
         exchange.done()
 
     server.scripts(long, lambda exchange: answer(exchange, " three"))
-    text_of(session.ask("count"))
-    assert text_of(session.go_on()) == " three"
-    (turn,) = session.conversation.turns
+    text_of(ask(session, "count"))
+    assert text_of(session.continue_last()) == " three"
+    (turn,) = session.library.current.turns
     assert (turn.prompt, turn.answer, turn.finish_reason) == ("count", "one two three", "stop")
     sent = server.posts[1]["messages"]
     assert [m["role"] for m in sent] == ["user", "assistant", "user"]
@@ -154,21 +152,21 @@ def test_an_answer_gone_on_with_elsewhere_is_told_there_and_known_afterwards(
 
     session = Session(replace(settings, provider="Copilot"))
     server.script(thread)
-    text_of(session.ask("first"))
+    text_of(ask(session, "first"))
     server.script(half)
     session.settings = replace(settings, provider="Other")
-    text_of(session.ask("second"))
+    text_of(ask(session, "second"))
     session.settings = replace(settings, provider="Copilot")
     server.script(thread if works else fails(401, "log in"))
     if works:
-        assert text_of(session.go_on()) == "fine"
+        assert text_of(session.continue_last()) == "fine"
     else:
         with pytest.raises(AuthenticationError):
-            text_of(session.go_on())
+            text_of(session.continue_last())
     assert "conversation" not in server.posts[-1]
     assert "half" in json.dumps(server.posts[-1]["messages"])
     server.script(thread)
-    text_of(session.ask("third"))
+    text_of(ask(session, "third"))
     told = json.dumps(server.posts[-1])
     assert ("thread-1" in told) is works
     assert ("half" in told) is not works
@@ -178,46 +176,47 @@ def test_an_answer_gone_on_with_elsewhere_is_told_there_and_known_afterwards(
 
 def test_there_is_nothing_to_go_on_with_where_the_answer_is_complete(session: Session) -> None:
     with pytest.raises(UsageError, match="no answer"):
-        session.go_on()
-    text_of(session.ask("hi"))
+        session.continue_last()
+    text_of(ask(session, "hi"))
     with pytest.raises(UsageError, match="complete"):
-        session.go_on()
+        session.continue_last()
 
 
 def test_retry_asks_again_with_the_same_options(session: Session, server: ScriptedServer) -> None:
-    text_of(session.ask("hi", options={"model": "m", "temperature": 0.5}))
+    text_of(ask(session, "hi", options={"model": "m", "temperature": 0.5}))
     text_of(session.retry())
     assert server.posts[0] == server.posts[1]
-    assert len(session.conversation.turns) == 1
+    assert len(session.library.current.turns) == 1
 
 
 def test_a_failed_retry_leaves_the_answer_there(session: Session, server: ScriptedServer) -> None:
-    text_of(session.ask("hi"))
+    text_of(ask(session, "hi"))
     server.script(fails(401, "no key"))
     with pytest.raises(AuthenticationError):
         text_of(session.retry())
-    (turn,) = session.conversation.turns
+    (turn,) = session.library.current.turns
     assert (turn.status, turn.answer) == ("complete", "You said: hi")
     server.script(lambda exchange: answer(exchange, "again"))
     session.close()
     reopened = Session(session.settings)
-    assert [t.answer for t in reopened.use(session.conversation.name).turns] == ["You said: hi"]
+    restored = reopened.library.use(session.library.current.name)
+    assert [turn.answer for turn in restored.turns] == ["You said: hi"]
     reopened.close()
 
 
 def test_a_rerun_cell_replaces_its_turn(session: Session, server: ScriptedServer) -> None:
     for cell, prompt in (("A", "1"), ("B", "2"), ("C", "3"), ("B", "2 again")):
-        text_of(session.ask(prompt, cell_id=cell))
-    assert [turn.prompt for turn in session.conversation.turns] == ["1", "2 again", "3"]
-    assert [turn.stale for turn in session.conversation.turns] == [False, False, True]
+        text_of(ask(session, prompt, cell_id=cell))
+    assert [turn.prompt for turn in session.library.current.turns] == ["1", "2 again", "3"]
+    assert [turn.stale for turn in session.library.current.turns] == [False, False, True]
     asked = [m["content"] for m in server.posts[-1]["messages"] if m["role"] == "user"]
     assert asked == ["1", "2 again"]
 
 
 def test_without_cell_ids_every_prompt_is_a_turn(session: Session) -> None:
     for _ in range(2):
-        text_of(session.ask("same"))
-    assert len(session.conversation.turns) == 2
+        text_of(ask(session, "same"))
+    assert len(session.library.current.turns) == 2
 
 
 def test_the_next_provider_is_tried_where_one_fails_before_its_first_token(
@@ -225,10 +224,10 @@ def test_the_next_provider_is_tried_where_one_fails_before_its_first_token(
 ) -> None:
     session = Session(replace(settings, providers=("Copilot", "Second", "Third")))
     server.scripts(fails(401, "log in"), lambda exchange: answer(exchange, "second here"))
-    events = list(session.ask("hi"))
+    events = list(ask(session, "hi"))
     assert any(isinstance(event, Waiting) and "Second" in event.reason for event in events)
     assert [body["provider"] for body in server.posts] == ["Copilot", "Second"]
-    (turn,) = session.conversation.turns
+    (turn,) = session.library.current.turns
     assert turn.asked_provider == "Second"
     assert any("Copilot failed" in note for note in turn.notes)
     session.close()
@@ -245,7 +244,7 @@ def test_no_other_provider_is_tried_after_the_first_token(
     session = Session(replace(settings, providers=("First", "Second")))
     server.script(script)
     with pytest.raises(ErrorEventError):
-        text_of(session.ask("hi"))
+        text_of(ask(session, "hi"))
     assert len(server.posts) == 1
     session.close()
 
@@ -255,7 +254,7 @@ def test_no_other_provider_is_tried_where_no_server_is(settings: Settings) -> No
         replace(settings, base_url="http://127.0.0.1:9/v1", providers=("First", "Second"))
     )
     with pytest.raises(RefusedError):
-        text_of(session.ask("hi"))
+        text_of(ask(session, "hi"))
     session.close()
 
 
@@ -263,7 +262,7 @@ def test_a_history_too_long_is_sent_once_more_by_half_and_from_then_on(
     session: Session, server: ScriptedServer
 ) -> None:
     for index in range(6):
-        text_of(session.ask(f"{index} " + "x" * 100))
+        text_of(ask(session, f"{index} " + "x" * 100))
 
     def small(exchange: Exchange) -> None:
         if len(exchange.request.body) > 1200:
@@ -272,17 +271,17 @@ def test_a_history_too_long_is_sent_once_more_by_half_and_from_then_on(
             answer(exchange, "fits")
 
     server.script(small)
-    assert text_of(session.ask("last")) == "fits"
-    assert any("not sent" in note for note in session.conversation.turns[-1].notes)
+    assert text_of(ask(session, "last")) == "fits"
+    assert any("not sent" in note for note in session.library.current.turns[-1].notes)
     before = len(server.posts)
-    assert text_of(session.ask("one more")) == "fits"
+    assert text_of(ask(session, "one more")) == "fits"
     assert len(server.posts) == before + 1
 
 
 def test_a_prompt_too_long_alone_is_an_error(session: Session, server: ScriptedServer) -> None:
     server.script(fails(413, "too large"))
     with pytest.raises(ContextLengthError):
-        text_of(session.ask("hi"))
+        text_of(ask(session, "hi"))
     assert len(server.posts) == 1
 
 
@@ -290,7 +289,7 @@ def test_exactly_the_same_request_is_replayed_and_nothing_is_sent(
     settings: Settings, server: ScriptedServer
 ) -> None:
     def run(session: Session, **more: Any) -> list[str]:
-        answers = [text_of(session.ask(prompt, **more)) for prompt in ("one", "two")]
+        answers = [text_of(ask(session, prompt, **more)) for prompt in ("one", "two")]
         session.close()
         return answers
 
@@ -306,10 +305,10 @@ def test_exactly_the_same_request_is_replayed_and_nothing_is_sent(
 
 def test_a_replayed_answer_is_marked(settings: Settings) -> None:
     session = Session(settings)
-    text_of(session.ask("one"))
-    text_of(session.ask("one", conversation=session.new(), replay=True))
-    assert session.turn is not None
-    assert session.turn.replayed
+    text_of(ask(session, "one"))
+    again = ask(session, "one", conversation=session.library.new(), replay=True)
+    text_of(again)
+    assert again.turn.replayed
     session.close()
 
 
@@ -318,30 +317,30 @@ def test_a_replay_file_serves_a_machine_without_server_and_store(
 ) -> None:
     path = tmp_path / "answers.json"
     settings = replace(settings, replay=str(path), store=None, get_api_key=lambda: "top-secret")
-    asked = text_of(Session(settings).ask("one"))
+    asked = text_of(ask(Session(settings), "one"))
     assert "top-secret" not in path.read_text(encoding="utf-8")
     offline = replace(settings, base_url="http://127.0.0.1:9/v1")
-    assert text_of(Session(offline).ask("one")) == asked
+    assert text_of(ask(Session(offline), "one")) == asked
     assert len(server.posts) == 1
 
 
 def test_a_conversation_goes_on_after_a_restart(settings: Settings, server: ScriptedServer) -> None:
     first = Session(settings, notebook="/somewhere/talk.ipynb")
-    text_of(first.ask("I am Heiner"))
-    assert first.conversation.name == "talk"
+    text_of(ask(first, "I am Heiner"))
+    assert first.library.current.name == "talk"
     first.close()
     second = Session(settings, notebook="/somewhere/talk.ipynb")
-    text_of(second.ask("Who am I?"))
+    text_of(ask(second, "Who am I?"))
     assert server.posts[0]["conversation_id"] == server.posts[1]["conversation_id"]
     assert [m["role"] for m in server.posts[1]["messages"]] == ["user", "assistant", "user"]
-    assert any("resumed" in note for note in second.conversation.turns[-1].notes)
+    assert any("continues an earlier" in note for note in second.library.current.turns[-1].notes)
     second.close()
 
 
 def test_another_notebook_starts_its_own(settings: Settings, server: ScriptedServer) -> None:
     for notebook in ("/a/talk.ipynb", "/b/talk.ipynb"):
         session = Session(settings, notebook=notebook)
-        text_of(session.ask("hi"))
+        text_of(ask(session, "hi"))
         session.close()
     assert server.posts[0]["conversation_id"] != server.posts[1]["conversation_id"]
     assert stored(settings) == {"talk", "talk 2"}
@@ -349,27 +348,27 @@ def test_another_notebook_starts_its_own(settings: Settings, server: ScriptedSer
 
 def test_conversations_are_used_renamed_and_forgotten(settings: Settings) -> None:
     session = Session(settings)
-    text_of(session.ask("one", conversation=session.new("first")))
-    text_of(session.ask("two", conversation=session.new("second")))
+    text_of(ask(session, "one", conversation=session.library.new("first")))
+    text_of(ask(session, "two", conversation=session.library.new("second")))
     with pytest.raises(UsageError):
-        session.new("first")
-    session.use("first")
+        session.library.new("first")
+    session.library.use("first")
     with pytest.raises(UsageError):
-        session.rename("second")
-    session.rename("third")
-    assert [summary.name for summary in session.summaries("one")] == ["third"]
-    session.forget("second")
+        session.library.rename("second", session.library.current)
+    session.library.rename("third", session.library.current)
+    assert [summary.name for summary in session.library.summaries("one")] == ["third"]
+    session.library.forget("second")
     with pytest.raises(UsageError):
-        session.use("second")
+        session.library.use("second")
     session.close()
     assert stored(settings) == {"third"}
 
 
 def test_forgetting_the_current_conversation_starts_a_new_one(session: Session) -> None:
-    text_of(session.ask("hi"))
-    old = session.conversation
-    session.forget(old.name)
-    assert session.conversation.conversation_id != old.conversation_id
+    text_of(ask(session, "hi"))
+    old = session.library.current
+    session.library.forget(old.name)
+    assert session.library.current.conversation_id != old.conversation_id
 
 
 def test_an_unusable_store_is_one_warning_and_the_prompt_goes_on(
@@ -378,8 +377,8 @@ def test_an_unusable_store_is_one_warning_and_the_prompt_goes_on(
     (tmp_path / "broken.db").write_bytes(b"this is not a database" * 100)
     session = Session(replace(settings, store=str(tmp_path / "broken.db")))
     for prompt in ("one", "two"):
-        assert text_of(session.ask(prompt)) == f"You said: {prompt}"
-    notes = [turn.notes for turn in session.conversation.turns]
+        assert text_of(ask(session, prompt)) == f"You said: {prompt}"
+    notes = [turn.notes for turn in session.library.current.turns]
     assert len(notes[0]) == 1
     assert "not kept" in notes[0][0]
     assert notes[1] == []
@@ -389,8 +388,8 @@ def test_an_unusable_store_is_one_warning_and_the_prompt_goes_on(
 
 def test_no_store_keeps_nothing(settings: Settings, home: Path) -> None:
     session = Session(replace(settings, store=None))
-    text_of(session.ask("hi"))
-    assert [summary.turns for summary in session.summaries()] == [1]
+    text_of(ask(session, "hi"))
+    assert [summary.turns for summary in session.library.summaries()] == [1]
     session.close()
     assert not list(home.rglob("*.db"))
 
@@ -399,15 +398,15 @@ def test_an_imported_conversation_goes_on(settings: Settings, server: ScriptedSe
     from copilot_magic.transcript import from_json, to_json
 
     first = Session(settings)
-    text_of(first.ask("I am Heiner"))
-    exported = to_json(first.conversation)
+    text_of(ask(first, "I am Heiner"))
+    exported = to_json(first.library.current)
     first.close()
     other = Session(replace(settings, store=None))
-    other.adopt(from_json(exported))
-    text_of(other.ask("Who am I?"))
+    other.library.adopt(from_json(exported))
+    text_of(ask(other, "Who am I?"))
     assert len(server.posts[1]["messages"]) == 3
     with pytest.raises(UsageError, match="already"):
-        other.adopt(from_json(exported))
+        other.library.adopt(from_json(exported))
 
 
 def test_another_system_message_leaves_the_thread(
@@ -418,11 +417,11 @@ def test_another_system_message_leaves_the_thread(
 
     server.script(script)
     session = Session(replace(settings, provider="Copilot"))
-    text_of(session.ask("one"))
-    body = session.preview("two", system="Be brief")
+    text_of(ask(session, "one"))
+    body = session.preview(prompt_of("two", system="Be brief"))
     assert "conversation" not in body
-    assert session.preview("two")["conversation"] == {"id": 7}
-    text_of(session.ask("two", system="Be brief"))
+    assert session.preview(prompt_of("two"))["conversation"] == {"id": 7}
+    text_of(ask(session, "two", system="Be brief"))
     assert server.posts[1] == body
     assert "Be brief" in json.dumps(server.posts[1]["messages"])
     session.close()
@@ -431,9 +430,9 @@ def test_another_system_message_leaves_the_thread(
 def test_other_settings_take_effect_with_the_next_prompt(
     session: Session, settings: Settings
 ) -> None:
-    text_of(session.ask("one"))
+    text_of(ask(session, "one"))
     with ScriptedServer() as other:
         session.settings = replace(settings, base_url=other.base_url)
-        text_of(session.ask("two"))
+        text_of(ask(session, "two"))
         assert len(other.posts) == 1
         assert len(other.posts[0]["messages"]) == 3
