@@ -1,40 +1,24 @@
-"""What may stand on the lines of ``%%copilot`` and ``%copilot``."""
+"""What may stand on the lines of ``%%copilot`` and ``%copilot``: options, words, their types."""
 
 from __future__ import annotations
 
 import argparse
 import keyword
+import math
 import os
 import shlex
-from typing import NoReturn
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, NoReturn
 
+from ..chat.prompt import Options, Prompt
 from ..errors import UsageError
 
-__all__ = ["COMMANDS", "Parser", "count", "prompt_parser", "split_words", "take"]
-
-# Each command of `%copilot`, with the arguments it takes.
-COMMANDS = {
-    "status": "",
-    "serve": "[PATH.gguf] [--port N]",
-    "stop": "",
-    "doctor": "",
-    "new": "[NAME]",
-    "use": "NAME",
-    "list": "[TEXT]",
-    "rename": "[OLD] NEW",
-    "forget": "NAME",
-    "show": "[NAME]",
-    "export": "FILE",
-    "import": "FILE.json",
-    "continue": "",
-    "retry": "",
-    "models": "",
-    "providers": "",
-}
+__all__ = ["Parser", "PromptLine", "option_names", "options_help", "split_words", "whole_number"]
 
 
 class Parser(argparse.ArgumentParser):
-    """Raise `UsageError` where argparse would print and exit."""
+    """A parser that raises `UsageError` instead of printing and exiting."""
 
     def __init__(self, prog: str, see: str) -> None:
         super().__init__(prog=prog, add_help=False, allow_abbrev=False)
@@ -45,49 +29,99 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{self.prog}: {message}", f"{self._see} lists the options")
 
 
-def number(text: str) -> float:
-    """Return a number for argparse, which shows the message of what is raised."""
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"needs a number, not {text!r}") from None
+@dataclass(frozen=True)
+class PromptLine:
+    """The first line of a ``%%copilot`` cell, or the keyword arguments of `ask`.
+
+    Attributes:
+        options: What goes into the request.
+        system: The conversation's system message from now on, or None.
+        replay: Show a stored answer (True), never do (False), or as the settings say (None).
+        conversation: The name of the conversation to ask in, for this prompt only, or None.
+        new: Start a new conversation first.
+        out: The variable to assign the answer to, or None.
+        raw: Show plain text, no Markdown.
+        dry_run: Show what would be sent, and send nothing.
+    """
+
+    options: Options = field(default_factory=Options)
+    system: str | None = None
+    replay: bool | None = None
+    conversation: str | None = None
+    new: bool = False
+    out: str | None = None
+    raw: bool = False
+    dry_run: bool = False
+
+    @classmethod
+    def parse(cls, line: str) -> PromptLine:
+        """Return what `line` says.
+
+        Raises:
+            UsageError: An option is unknown, or its value cannot be used.
+        """
+        return cls.of(vars(_prompt_parser().parse_args(split_words(line))))
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> PromptLine:
+        """Return the line that has these values, by the names of the options.
+
+        Raises:
+            UsageError: There is no option of such a name.
+        """
+        names = {option.name for option in fields(cls)} - {"options"}
+        known = names | {option.name for option in fields(Options)}
+        if unknown := sorted(set(values) - known):
+            raise UsageError(f"there is no option {unknown[0]!r}", "help(ask) lists them")
+        own = {name: value for name, value in values.items() if name in names}
+        return cls(options=Options.of(values), **own)
+
+    def prompt(self, text: str, cell_id: str | None) -> Prompt:
+        """Return the prompt that asks `text` in this way."""
+        return Prompt(
+            text, options=self.options, system=self.system, cell_id=cell_id, replay=self.replay
+        )
 
 
-def count(text: str) -> int:
-    """Return a whole number from 1 on for argparse."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"needs a whole number from 1 on, not {text!r}")
-    return int(text)
-
-
-def variable(text: str) -> str:
-    """Return a variable's name for argparse."""
-    if not text.isidentifier() or keyword.iskeyword(text):
-        raise argparse.ArgumentTypeError(f"needs a variable's name, not {text!r}")
-    return text
-
-
-def prompt_parser() -> argparse.ArgumentParser:
-    """Return the parser of the first line of a ``%%copilot`` cell."""
+def _prompt_parser() -> argparse.ArgumentParser:
     parser = Parser("%%copilot", "%%copilot?")
-    parser.add_argument("-m", "--model")
-    parser.add_argument("-p", "--provider")
-    parser.add_argument("-c", "--conversation", metavar="NAME")
-    parser.add_argument("--new", action="store_true")
-    parser.add_argument("-s", "--system", metavar="TEXT")
-    parser.add_argument("-t", "--temperature", type=number, metavar="X")
-    parser.add_argument("--max-tokens", type=count, metavar="N")
-    parser.add_argument("-o", "--out", type=variable, metavar="NAME")
-    replayed = parser.add_mutually_exclusive_group()
-    replayed.add_argument("--replay", action="store_true", default=None)
-    replayed.add_argument("--fresh", dest="replay", action="store_false")
-    parser.add_argument("--raw", action="store_true")
-    parser.add_argument("--dry-run", action="store_true")
+    add = parser.add_argument
+    add("-m", "--model", metavar="NAME", help='for this prompt only; "" is the server\'s default')
+    add("-p", "--provider", metavar="NAME", help="likewise: who answers behind a gpt4free server")
+    add("-c", "--conversation", metavar="NAME", help="ask in this conversation, for this prompt")
+    add("--new", action="store_true", help="start a new conversation first, and stay in it")
+    add("-s", "--system", metavar="TEXT", help="system message of the conversation")
+    add("-t", "--temperature", type=_number, metavar="X", help="sent only if given")
+    add("--max-tokens", type=whole_number, metavar="N", help="sent only if given")
+    add("-o", "--out", type=_variable, metavar="NAME", help="assign the answer to a variable")
+    replay = parser.add_mutually_exclusive_group()
+    replay.add_argument(
+        "--replay", action="store_true", default=None, help="use a stored answer if there is one"
+    )
+    replay.add_argument(
+        "--fresh", dest="replay", action="store_false", help="never use a stored answer"
+    )
+    add("--raw", action="store_true", help="plain text, no Markdown")
+    add("--dry-run", action="store_true", help="show what would be sent; send nothing")
     return parser
 
 
+def options_help() -> str:
+    """Return the options of a prompt, one a line, with what each does."""
+    lines = []
+    for action in _prompt_parser()._actions:
+        names = ", ".join(action.option_strings) + (f" {action.metavar}" if action.metavar else "")
+        lines.append(f"{names:<24} {action.help}")
+    return "\n".join(lines)
+
+
+def option_names() -> list[str]:
+    """Return the options of a prompt as they are written, short and long."""
+    return sorted(name for action in _prompt_parser()._actions for name in action.option_strings)
+
+
 def split_words(line: str) -> list[str]:
-    """Return the words of a magic's line, quotes taken off.
+    """Return the words of a magic's line without their quotation marks.
 
     Raises:
         UsageError: A quotation mark is not closed.
@@ -105,15 +139,24 @@ def split_words(line: str) -> list[str]:
         ) from None
 
 
-def take(command: str, arguments: list[str], least: int = 0, most: int = 0) -> list[str]:
-    """Return `most` arguments of a command, those not given empty.
+def whole_number(text: str) -> int:
+    """Return a whole number, 1 or more; argparse shows the message of what is raised."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more, not {text!r}")
+    return int(text)
 
-    Raises:
-        UsageError: There are fewer than `least`, or more than `most`.
-    """
-    if not least <= len(arguments) <= most:
-        raise UsageError(
-            f"%copilot {command} takes {COMMANDS[command] or 'no argument'}",
-            "A name with spaces stands in double quotes" if most else "%copilot? explains it",
-        )
-    return arguments + [""] * (most - len(arguments))
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}")
+    return number
+
+
+def _variable(text: str) -> str:
+    if not text.isidentifier() or keyword.iskeyword(text):
+        raise argparse.ArgumentTypeError(f"must be a variable's name, not {text!r}")
+    return text

@@ -3,89 +3,95 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .arguments import COMMANDS, prompt_parser
+from ..errors import CopilotError
+from ..settings import Settings
+from .arguments import option_names
+from .commands import COMMANDS
+from .shell import Notebook
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .magics import CopilotMagics
-
 __all__ = ["add_completion", "remove_completion"]
 
 # Seconds to wait for a server's names; later ones are there at the next Tab.
-PATIENCE = 0.3
+NAMES_TIMEOUT = 0.3
+
+_MAGICS = ("%copilot", "%%copilot")
 
 
 class _Offers:
-    """Keep what a server offers, asked once in the background."""
+    """The models and providers of each server, asked for once, in the background."""
 
     def __init__(self) -> None:
         self._names: dict[tuple[str, str], list[str]] = {}
 
-    def names(self, magics: CopilotMagics, kind: str) -> list[str]:
-        """Return the ``models`` or ``providers`` of the server, as far as known by now."""
-        from ..client.client import ChatClient
-
-        settings = magics.settings
+    def names(self, settings: Settings, kind: str) -> list[str]:
+        """Return the ``models`` or ``providers`` of the server, as far as they are known by now."""
         key = (settings.base_url, kind)
         if key not in self._names:
-
-            def fetch() -> None:
-                from ..errors import CopilotError
-
-                try:
-                    with ChatClient(settings) as client:
-                        self._names[key] = getattr(client, kind)()
-                except CopilotError:
-                    pass  # Tab is no place for an error; the prompt will say it
-
-            thread = threading.Thread(target=fetch, daemon=True)
+            thread = threading.Thread(target=self._fetch, args=(settings, kind), daemon=True)
             thread.start()
-            thread.join(PATIENCE)
+            thread.join(NAMES_TIMEOUT)
         return self._names.get(key, [])
 
+    def _fetch(self, settings: Settings, kind: str) -> None:
+        from ..client.client import ChatClient
 
-def _candidates(magics: CopilotMagics, offers: _Offers, before: list[str]) -> list[str]:
+        try:
+            with ChatClient(settings) as client:
+                self._names[settings.base_url, kind] = getattr(client, kind)()
+        except CopilotError:
+            pass  # the next prompt will say it; a Tab should not
+
+
+def _candidates(notebook: Notebook, offers: _Offers, before: list[str]) -> list[str]:
     """Return what may come after the words `before`, the magic's name first."""
     magic, last = before[0], before[-1]
+    settings = notebook.session.settings
     if magic == "%%copilot":
         if last in ("-m", "--model"):
-            return offers.names(magics, "models")
+            return offers.names(settings, "models")
         if last in ("-p", "--provider"):
-            return offers.names(magics, "providers")
+            return offers.names(settings, "providers")
         if last in ("-c", "--conversation"):
-            return _conversations(magics)
-        options = prompt_parser()._option_string_actions
-        return sorted(option for option in options if option not in before)
+            return _conversations(notebook)
+        return [option for option in option_names() if option not in before]
     if len(before) == 1:
         return list(COMMANDS)
     if before[1] in ("use", "show", "forget", "rename") and len(before) == 2:
-        return _conversations(magics)
+        return _conversations(notebook)
     return []
 
 
-def _conversations(magics: CopilotMagics) -> list[str]:
-    names = [summary.name for summary in magics.session.summaries()]
+def _conversations(notebook: Notebook) -> list[str]:
+    names = [summary.name for summary in notebook.session.library.summaries()]
     return [f'"{name}"' if " " in name else name for name in names]
 
 
-def add_completion(shell: InteractiveShell, magics: CopilotMagics) -> None:
-    """Complete the lines of `magics` in `shell`."""
+def add_completion(shell: InteractiveShell, up_to_date: Callable[[], Notebook]) -> None:
+    """Complete the lines of the magics in `shell`.
+
+    Args:
+        shell: The IPython shell.
+        up_to_date: Returns the notebook with the settings as they are now.
+    """
     offers = _Offers()
 
     def complete(shell: Any, event: Any) -> list[str]:
         words = event.text_until_cursor.split()
         if event.symbol and words and words[-1] == event.symbol:
             words.pop()
-        return _candidates(magics, offers, words) if words else []
+        return _candidates(up_to_date(), offers, words) if words else []
 
-    for command in ("%copilot", "%%copilot"):
-        shell.set_hook("complete_command", complete, str_key=command)  # type: ignore[no-untyped-call]
+    for magic in _MAGICS:
+        shell.set_hook("complete_command", complete, str_key=magic)  # type: ignore[no-untyped-call]
 
 
 def remove_completion(shell: InteractiveShell) -> None:
     """Take the completion back."""
-    for command in ("%copilot", "%%copilot"):
-        shell.strdispatchers["complete_command"].strs.pop(command, None)
+    for magic in _MAGICS:
+        shell.strdispatchers["complete_command"].strs.pop(magic, None)

@@ -1,12 +1,14 @@
-"""What may stand on the lines of the magics, and what is said where something else does."""
+"""What may stand on the lines of the magics, and what is said if something else does."""
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
+from copilot_magic.chat.prompt import Options, Prompt
 from copilot_magic.errors import UsageError
-from copilot_magic.notebook.arguments import COMMANDS, prompt_parser, split_words, take
-from copilot_magic.notebook.magics import CopilotMagics
+from copilot_magic.notebook.arguments import PromptLine, option_names, options_help, split_words
 
 
 def test_words_are_split_as_in_a_shell() -> None:
@@ -14,7 +16,7 @@ def test_words_are_split_as_in_a_shell() -> None:
 
 
 def test_an_empty_value_is_a_value() -> None:
-    assert prompt_parser().parse_args(split_words('-p "" -m ""')).provider == ""
+    assert PromptLine.parse('-p "" -m ""').options == Options(model="", provider="")
 
 
 def test_an_open_quotation_mark_is_a_usage_error() -> None:
@@ -23,11 +25,18 @@ def test_an_open_quotation_mark_is_a_usage_error() -> None:
 
 
 def test_what_is_not_given_is_none_or_off() -> None:
-    options = prompt_parser().parse_args([])
-    assert options.temperature is options.max_tokens is options.model is options.replay is None
-    assert not options.new
-    assert not options.raw
-    assert not options.dry_run
+    assert PromptLine.parse("") == PromptLine()
+    assert PromptLine().options.given() == {}
+
+
+def test_every_option_reaches_the_prompt_or_the_line() -> None:
+    line = PromptLine.parse(
+        '-m m -p p -t 0.5 --max-tokens 7 -s "Be brief" --fresh -c talk -o x --raw'
+    )
+    assert line.prompt("hi", "A") == Prompt(
+        "hi", options=Options("m", "p", 0.5, 7), system="Be brief", cell_id="A", replay=False
+    )
+    assert (line.conversation, line.out, line.raw, line.new) == ("talk", "x", True, False)
 
 
 @pytest.mark.parametrize(
@@ -35,36 +44,31 @@ def test_what_is_not_given_is_none_or_off() -> None:
     [
         ("--temp 1", "--temp"),
         ("-t hot", "'hot'"),
+        ("-t nan", "'nan'"),
         ("--max-tokens 1.5", "'1.5'"),
         ("-o 'a b'", "'a b'"),
         ("-o for", "'for'"),
         ("-m", "-m"),
     ],
 )
-def test_unfit_options_are_usage_errors_that_name_them(line: str, said: str) -> None:
+def test_options_that_cannot_be_used_are_usage_errors_that_name_them(line: str, said: str) -> None:
     with pytest.raises(UsageError, match=said) as caught:
-        prompt_parser().parse_args(split_words(line))
+        PromptLine.parse(line)
     assert "%%copilot?" in caught.value.hint
 
 
-def test_take_fills_up_what_is_not_given() -> None:
-    assert take("show", [], 0, 1) == [""]
-    assert take("show", ["x"], 0, 1) == ["x"]
-
-
-@pytest.mark.parametrize("arguments", [[], ["a", "b"]])
-def test_take_says_what_a_command_takes(arguments: list[str]) -> None:
-    with pytest.raises(UsageError, match="NAME"):
-        take("use", arguments, 1, 1)
-
-
-def test_every_command_is_there_and_explained() -> None:
-    for name in COMMANDS:
-        assert hasattr(CopilotMagics, f"_command_{name}")
-        assert f" {name}" in (CopilotMagics.command.__doc__ or "")
+def test_a_keyword_that_is_no_option_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="no option 'colour'"):
+        PromptLine.of({"colour": "red"})
 
 
 def test_every_option_is_explained() -> None:
-    explained = CopilotMagics.ask_cell.__doc__ or ""
-    for option in prompt_parser()._option_string_actions:
-        assert option in explained
+    explained = options_help()
+    for name in option_names():
+        assert name in explained
+
+
+def test_what_goes_into_a_request_has_an_option_of_its_own_name() -> None:
+    """So a new one is added in two places: `Options` and the parser. Exports rely on it."""
+    for option in fields(Options):
+        assert f"--{option.name.replace('_', '-')}" in option_names()

@@ -1,0 +1,180 @@
+"""A prompt asked from a cell, and its answer shown there: ``%%copilot`` and `ask` alike."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.getipython import get_ipython
+
+from ..chat.answer import Answer
+from ..chat.conversation import Conversation
+from ..chat.prompt import Content, Options, text_of
+from ..errors import UsageError
+from ..session.exchange import Exchange
+from ..session.session import Session
+from ..settings import Settings
+from ..text import count_of, without_credentials
+from ..wire.request import model_of, providers_of
+from .arguments import PromptLine
+from .hints import CONTINUE, with_hints
+from .shell import Notebook
+
+if TYPE_CHECKING:
+    from ..chat.turn import Turn
+
+__all__ = ["ask", "ask_prompt", "preview_prompt", "show_exchange"]
+
+
+def ask(prompt: str, **options: Any) -> Answer:
+    """Ask `prompt` as ``%%copilot`` does, show the answer as it arrives, and return it.
+
+    Args:
+        prompt: What to ask.
+        **options: As on the magic's first line: ``model``, ``provider``, ``conversation``,
+            ``new``, ``system``, ``temperature``, ``max_tokens``, ``replay``, ``fresh``, ``raw``.
+
+    Raises:
+        UsageError: An option is unknown or cannot be used, or the prompt is empty.
+        PromptError: There was no answer, or not all of it.
+    """
+    if options.pop("fresh", False):
+        options["replay"] = False
+    if unfit := {"out", "dry_run"} & set(options):
+        raise UsageError(f"ask() has no option {unfit.pop()!r}", "help(ask) lists them")
+    line = PromptLine.of(options)
+    if not prompt.strip():
+        raise UsageError("the prompt is empty", "ask('…') needs some words")
+    shell = get_ipython()
+    magics = shell.magics_manager.registry.get("CopilotMagics") if shell is not None else None
+    if magics is None:
+        notebook = Notebook(shell, _session_of_process())
+        answer = ask_prompt(notebook, prompt, line)
+    else:
+        with with_hints():
+            notebook = magics.up_to_date()
+            answer = ask_prompt(notebook, prompt, line)
+    # The cell has just shown it; IPython would show it again as the cell's result.
+    answer._shown = True
+    notebook.after_cell(lambda: setattr(answer, "_shown", False))
+    return answer
+
+
+@cache
+def _session_of_process() -> Session:
+    return Session()
+
+
+def ask_prompt(notebook: Notebook, text: str, line: PromptLine) -> Answer:
+    """Ask `text` as `line` says, and show the answer as it arrives.
+
+    Raises:
+        CopilotError: There was no answer, or not all of it.
+    """
+    library = notebook.session.library
+    if line.new:
+        conversation = library.new(line.conversation or "")
+    elif line.conversation:
+        conversation = library.find_or_add(line.conversation)
+    else:
+        conversation = library.current
+    prompt = line.prompt(text, notebook.next_cell_id())
+    exchange = notebook.session.ask(prompt, conversation)
+    return show_exchange(notebook, exchange, options=line.options, raw=line.raw, out=line.out)
+
+
+def show_exchange(
+    notebook: Notebook,
+    exchange: Exchange,
+    *,
+    options: Options | None = None,
+    raw: bool = False,
+    out: str | None = None,
+    already_shown: int = 0,
+) -> Answer:
+    """Show an answer as it arrives; whatever arrived is the last answer, however it ends.
+
+    Args:
+        notebook: Where to show it.
+        exchange: The prompt on its way.
+        options: What the prompt sets for itself.
+        raw: Show plain text, no Markdown.
+        out: The variable to assign the answer to.
+        already_shown: How many characters of the answer other cells show already.
+
+    Raises:
+        CopilotError: There was no answer, or not all of it.
+    """
+    from ..views.open import open_view, show
+    from ..views.view import Footer
+
+    settings, turn = notebook.session.settings, exchange.turn
+    view = open_view(
+        notebook.shell,
+        asked=_asked(options or turn.options, settings),
+        remote_images=settings.remote_images,
+        raw=raw,
+    )
+    try:
+        show(exchange, view)
+    except KeyboardInterrupt as interrupt:
+        _without_traceback(interrupt, turn)
+        raise
+    finally:
+        shown = replace(turn, answer=turn.answer[already_shown:])
+        if shown.status == "streaming":  # it was interrupted before it had begun
+            shown.status = "interrupted"
+        view.finish(shown, Footer.of(shown, exchange.conversation.name, CONTINUE))
+        answer = Answer.of(turn, exchange.conversation.conversation_id)
+        if answer:
+            notebook.assign("_copilot", answer)
+            if out:
+                notebook.assign(out, answer)
+    return answer
+
+
+def preview_prompt(notebook: Notebook, text: str, line: PromptLine) -> str:
+    """Return, for a reader, what asking `text` would send; nothing is sent or changed."""
+    session = notebook.session
+    if line.new:
+        conversation = Conversation(system=session.settings.system)
+    elif line.conversation:
+        conversation = session.library.preview(line.conversation)
+    else:
+        conversation = session.library.current
+    body = session.preview(line.prompt(text, notebook.next_cell_id()), conversation)
+    messages = body.pop("messages")
+    size = sum(len(text_of(message["content"])) for message in messages)
+    url = without_credentials(session.settings.base_url).rstrip("/")
+    lines = [
+        f"POST {url}/chat/completions (dry run: nothing is sent)",
+        json.dumps(body, ensure_ascii=False),
+        f"{count_of(len(messages), 'message')}, {count_of(size, 'character')}, "
+        f"about {count_of(size // 4 + 1, 'token')}",
+    ]
+    for message in messages:
+        lines += ["", f"[{message['role']}]", _readable(message["content"])]
+    return "\n".join(lines)
+
+
+def _readable(content: Content) -> str:
+    """Return the content of a message for a reader: its text, and the kinds of its other parts."""
+    if isinstance(content, str):
+        return content
+    kinds = [str(part.get("type")) for part in content if part.get("type") != "text"]
+    return "\n".join([text_of(content), *(f"[{kind}]" for kind in kinds)])
+
+
+def _asked(options: Options, settings: Settings) -> str:
+    """Return whom the user waits for."""
+    if settings.is_local_model:
+        return "the local model"
+    return providers_of(options, settings)[0] or model_of(options, settings) or "the server"
+
+
+def _without_traceback(interrupt: KeyboardInterrupt, turn: Turn) -> None:
+    """Let IPython show an interrupt in one line, without the way through our code."""
+    more = f": {CONTINUE} picks up from here" if turn.answer else ""
+    interrupt._render_traceback_ = lambda: [f"KeyboardInterrupt{more}"]  # type: ignore[attr-defined]

@@ -1,0 +1,215 @@
+"""The commands of ``%copilot``: a function each, with its arguments and its line of help."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from ..errors import UsageError
+from ..text import count_of, one_line, without_credentials
+from ..views.printing import publish, say
+from .asking import show_exchange
+from .files import read_conversation, write_conversation
+from .hints import next_step
+from .serving import serve_command, stop_command
+from .shell import Notebook
+
+__all__ = ["COMMANDS", "Command", "commands_help", "run_command"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes:
+        name: What stands after ``%copilot``.
+        arguments: Its arguments as the help shows them; those in brackets may be left out, and
+            the last one takes all further words if it ends in ``…``.
+        help: What it does.
+        run: Does it, given the notebook and the arguments, those left out being empty.
+    """
+
+    name: str
+    arguments: str
+    help: str
+    run: Callable[..., None]
+
+    def expect_arguments(self, words: list[str]) -> list[str]:
+        """Return the arguments that `words` give, those left out being empty.
+
+        Raises:
+            UsageError: There are too few, or too many.
+        """
+        wanted = self.arguments.split()
+        if wanted and wanted[-1].endswith("…]"):
+            words = [*words[: len(wanted) - 1], " ".join(words[len(wanted) - 1 :])]
+        least = sum(not name.startswith("[") for name in wanted)
+        if not least <= len(words) <= len(wanted):
+            raise UsageError(
+                f"%copilot {self.name} takes {self.arguments or 'no argument'}",
+                "A name with spaces stands in double quotes" if wanted else "%copilot? explains it",
+            )
+        return words + [""] * (len(wanted) - len(words))
+
+
+def run_command(notebook: Notebook, words: list[str]) -> None:
+    """Run the command that `words` name; without any, show the status.
+
+    Raises:
+        UsageError: There is no such command, or its arguments are wrong.
+    """
+    name, *arguments = words or ["status"]
+    command = COMMANDS.get(name)
+    if command is None:
+        close = get_close_matches(name, COMMANDS, 1)
+        meant = f"did you mean %copilot {close[0]}?" if close else "%copilot? lists them"
+        raise UsageError(f"there is no command {name!r}", meant)
+    if command.name != "serve":  # it has options of its own
+        arguments = command.expect_arguments(arguments)
+    command.run(notebook, *arguments)
+
+
+def commands_help() -> str:
+    """Return the commands, one a line, with what each does."""
+    return "\n".join(
+        f"%copilot {f'{command.name} {command.arguments}'.strip():<22} {command.help}"
+        for command in COMMANDS.values()
+    )
+
+
+def _status(notebook: Notebook) -> None:
+    from ..views.view import Footer
+
+    session, settings = notebook.session, notebook.session.settings
+    conversation = session.library.current
+    last = conversation.last_answered
+    server = without_credentials(settings.base_url)
+    provider = ", ".join(name or "the server's default" for name in settings.asked_providers)
+    if settings.is_local_model:
+        server += "  (a small model on this machine)"
+        provider = "none"
+    rows = {
+        "server": server,
+        "provider": provider,
+        "model": settings.model or "the server's default",
+        "conversation": f"{conversation.name}  ({conversation.conversation_id})",
+        "turns": str(len(conversation.answered)),
+        "last answer": str(Footer.of(last)) if last else "none yet",
+    }
+    say("\n".join(f"{label:<13} {value}" for label, value in rows.items()))
+
+
+def _doctor(notebook: Notebook) -> None:
+    from ..doctor import diagnose
+
+    for check in diagnose(notebook.session.settings):
+        say(f"{'✗' if check.problem else '✓'} {check.name}: {check.message}")
+        if check.problem is not None:
+            say(f"    {next_step(check.problem)}")
+
+
+def _new(notebook: Notebook, name: str) -> None:
+    say(f"new conversation {notebook.session.library.new(name).name}")
+
+
+def _use(notebook: Notebook, name: str) -> None:
+    conversation = notebook.session.library.use(name)
+    say(f"conversation {conversation.name}, {count_of(len(conversation.answered), 'turn')}")
+
+
+def _list(notebook: Notebook, search: str) -> None:
+    library = notebook.session.library
+    found = library.summaries(search)
+    if not found:
+        say("no conversations" + (" with that in them" if search else ""))
+        return
+    current = library.current.conversation_id
+    lines = [f"  {'name':<24} {'turns':>4} last used         begins with"]
+    for summary in found:
+        mark = "*" if summary.conversation_id == current else " "
+        day = time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.last_used))
+        first = one_line(summary.first_prompt, 50)
+        lines.append(f"{mark} {summary.name:<24} {summary.turns:>4}  {day}  {first}")
+    say("\n".join(lines))
+
+
+def _rename(notebook: Notebook, first: str, second: str) -> None:
+    library = notebook.session.library
+    old, new = (first, second) if second else ("", first)
+    if not new.strip():
+        raise UsageError("the new name is empty", "%copilot rename NEW, or rename OLD NEW")
+    _notes(library.rename(new, library.find(old) if old else library.current))
+    say(f"conversation {new}")
+
+
+def _forget(notebook: Notebook, name: str) -> None:
+    _notes(notebook.session.library.forget(name))
+    say(f"forgotten: {name}")
+
+
+def _show(notebook: Notebook, name: str) -> None:
+    from ..transcript import to_markdown
+
+    library = notebook.session.library
+    publish(notebook.shell, to_markdown(library.find(name) if name else library.current))
+
+
+def _export(notebook: Notebook, file: str) -> None:
+    conversation = notebook.session.library.current
+    write_conversation(conversation, Path(file).expanduser())
+    say(f"{count_of(len(conversation.answered), 'turn')} in {file}")
+
+
+def _import(notebook: Notebook, file: str) -> None:
+    conversation = read_conversation(Path(file).expanduser())
+    _notes(notebook.session.library.adopt(conversation))
+    say(f"conversation {conversation.name}, {count_of(len(conversation.answered), 'turn')}")
+
+
+def _continue(notebook: Notebook) -> None:
+    exchange = notebook.session.continue_last()
+    show_exchange(notebook, exchange, already_shown=len(exchange.turn.answer))
+
+
+def _retry(notebook: Notebook) -> None:
+    show_exchange(notebook, notebook.session.retry())
+
+
+def _models(notebook: Notebook) -> None:
+    say("\n".join(notebook.session.client.models()) or "the server names no models")
+
+
+def _providers(notebook: Notebook) -> None:
+    names = notebook.session.client.providers()
+    say("\n".join(names) or "the server names no providers; only gpt4free has some")
+
+
+def _notes(notes: list[str]) -> None:
+    for note in notes:
+        say(note)
+
+
+COMMANDS = {
+    command.name: command
+    for command in (
+        Command("status", "", "server, model, conversation, last answer", _status),
+        Command("serve", "[PATH.gguf] [--port N]", "start a small model here", serve_command),
+        Command("stop", "", "stop it", stop_command),
+        Command("doctor", "", "check step by step; tells how to fix what fails", _doctor),
+        Command("new", "[NAME]", "start a new conversation", _new),
+        Command("use", "NAME", "switch to another conversation", _use),
+        Command("list", "[TEXT…]", "the conversations, or those with TEXT in them", _list),
+        Command("rename", "[OLD] NEW", "rename a conversation", _rename),
+        Command("forget", "NAME", "delete a conversation permanently", _forget),
+        Command("show", "[NAME]", "the conversation rendered", _show),
+        Command("export", "FILE", "as .md, .ipynb or .json, by the file's ending", _export),
+        Command("import", "FILE.json", "take in an exported conversation", _import),
+        Command("continue", "", "continue an answer that was cut off", _continue),
+        Command("retry", "", "ask the last prompt again, replacing its turn", _retry),
+        Command("models", "", "the models that the server offers", _models),
+        Command("providers", "", "the providers that the server offers", _providers),
+    )
+}

@@ -1,0 +1,54 @@
+"""Conversations in files: exported by the file's ending, and imported again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ..chat.conversation import Conversation
+from ..errors import UsageError
+
+__all__ = ["read_conversation", "write_conversation"]
+
+
+def write_conversation(conversation: Conversation, path: Path) -> None:
+    """Export `conversation` to `path`, as its ending says: ``.md``, ``.ipynb`` or ``.json``.
+
+    Raises:
+        UsageError: The ending is another one, or the file cannot be written.
+    """
+    from ..transcript import to_json, to_markdown, to_notebook
+
+    if path.suffix == ".md":
+        text = to_markdown(conversation)
+    elif path.suffix == ".json":
+        text = to_json(conversation)
+    elif path.suffix == ".ipynb":
+        if path.exists():
+            # It may be the very notebook that is open.
+            raise UsageError(f"{path} exists", "Choose another name for the notebook")
+        text = json.dumps(to_notebook(conversation), indent=1, ensure_ascii=False)
+    else:
+        raise UsageError(
+            f"no export to {str(path)!r}", "Name a file that ends in .md, .ipynb or .json"
+        )
+    try:
+        path.write_text(text + "\n" * (not text.endswith("\n")), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}", "Choose another place") from None
+
+
+def read_conversation(path: Path) -> Conversation:
+    """Return the conversation that was exported to `path` as ``.json``.
+
+    Raises:
+        UsageError: The file cannot be read, or is something else.
+    """
+    from ..transcript import from_json
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise UsageError(f"cannot read {path}: {reason}", "Name an exported .json file") from None
+    return from_json(text)

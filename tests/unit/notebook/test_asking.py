@@ -1,0 +1,149 @@
+"""Asking from a cell: what is shown, what is assigned, how it ends, in a real shell."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from scripted_server import Exchange, ScriptedServer, answer
+
+from copilot_magic import ask
+from copilot_magic.errors import AuthenticationError, UsageError
+from copilot_magic.notebook.arguments import PromptLine
+from copilot_magic.notebook.asking import ask_prompt, preview_prompt
+from copilot_magic.notebook.magics import CopilotMagics
+
+
+def test_the_answer_is_shown_returned_and_the_last_one(
+    magics: CopilotMagics, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = ask_prompt(magics.up_to_date(), "hi", PromptLine(out="x"))
+    assert said == "You said: hi"
+    assert shell.user_ns["_copilot"] is shell.user_ns["x"] is said
+    assert "You said: hi" in capsys.readouterr().out
+
+
+def test_a_prompt_that_fails_leaves_the_last_answer(
+    magics: CopilotMagics, shell: InteractiveShell, server: ScriptedServer
+) -> None:
+    ask_prompt(magics.up_to_date(), "hi", PromptLine())
+    server.script(lambda exchange: exchange.reply(401, {"error": {"message": "no key"}}))
+    with pytest.raises(AuthenticationError):
+        ask_prompt(magics.up_to_date(), "ho", PromptLine(out="x"))
+    assert shell.user_ns["_copilot"] == "You said: hi"
+    assert "x" not in shell.user_ns
+
+
+def test_a_new_conversation_can_be_named(magics: CopilotMagics) -> None:
+    notebook = magics.up_to_date()
+    ask_prompt(notebook, "a", PromptLine(new=True, conversation="fresh"))
+    assert notebook.session.library.current.name == "fresh"
+    ask_prompt(notebook, "b", PromptLine(conversation="aside"))
+    assert notebook.session.library.current.name == "fresh"
+
+
+def test_the_preview_shows_what_is_sent_next(magics: CopilotMagics, server: ScriptedServer) -> None:
+    notebook, line = magics.up_to_date(), PromptLine.parse('-s "Be brief" -p Other -t 0.5')
+    ask_prompt(notebook, "a", PromptLine())
+    shown = preview_prompt(notebook, "b", line)
+    assert len(server.posts) == 1
+    ask_prompt(notebook, "b", line)
+    sent = server.posts[1]
+    body = json.loads(shown.splitlines()[1])
+    assert body == {name: value for name, value in sent.items() if name != "messages"}
+    for message in sent["messages"]:
+        assert f"[{message['role']}]\n{message['content']}" in shown
+    size = sum(len(message["content"]) for message in sent["messages"])
+    assert f"{len(sent['messages'])} messages, {size} characters" in shown
+
+
+def test_the_preview_of_a_picture_counts_its_text(magics: CopilotMagics) -> None:
+    class WithPicture(PromptLine):
+        def prompt(self, text: str, cell_id: str | None) -> Any:
+            from dataclasses import replace
+
+            part = {"type": "image_url", "image_url": {"url": "data:" + "A" * 10_000}}
+            return replace(super().prompt(text, cell_id), parts=(part,))
+
+    shown = preview_prompt(magics.up_to_date(), "Look", WithPicture())
+    assert "1 message, 4 characters" in shown
+    assert "Look\n[image_url]" in shown
+    assert "AAAA" not in shown
+
+
+def test_the_preview_shows_no_password_of_the_address(
+    magics: CopilotMagics, shell: InteractiveShell
+) -> None:
+    shell.run_line_magic("config", "CopilotMagics.base_url = 'http://me:secret@localhost/v1'")
+    assert "secret" not in preview_prompt(magics.up_to_date(), "a", PromptLine())
+
+
+def test_an_interrupt_keeps_what_arrived_and_says_how_to_continue(
+    magics: CopilotMagics, shell: InteractiveShell, server: ScriptedServer
+) -> None:
+    half = threading.Event()
+
+    def script(exchange: Exchange) -> None:
+        exchange.start()
+        exchange.delta("half")
+        half.set()
+        exchange.client_gone()
+
+    def interrupt() -> None:
+        half.wait(30)
+        conversation = magics.notebook.session.library.current
+        while not conversation.answered:
+            time.sleep(0.01)
+        signal.raise_signal(signal.SIGINT)
+
+    server.script(script)
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        ask_prompt(magics.up_to_date(), "hi", PromptLine(out="x"))
+    lines = caught.value._render_traceback_()  # type: ignore[attr-defined]
+    assert lines == ["KeyboardInterrupt: %copilot continue picks up from here"]
+    assert shell.user_ns["x"].status == "interrupted"
+
+
+def test_ask_is_the_magic_as_a_function(
+    magics: CopilotMagics, shell: InteractiveShell, server: ScriptedServer
+) -> None:
+    assert ask("hi", temperature=0.5) == "You said: hi"
+    assert server.posts[0]["temperature"] == 0.5
+    assert shell.user_ns["_copilot"] == "You said: hi"
+    server.script(lambda exchange: exchange.reply(404, {"error": {"message": "no such model"}}))
+    with pytest.raises(Exception, match="%copilot models"):
+        ask("hi")
+
+
+@pytest.mark.parametrize("option", ["colour", "out", "dry_run"])
+def test_ask_refuses_what_it_does_not_know(option: str) -> None:
+    with pytest.raises(UsageError, match=f"no option '{option}'"):
+        ask("hi", **{option: True})
+
+
+def test_ask_refuses_an_empty_prompt() -> None:
+    with pytest.raises(UsageError, match="empty"):
+        ask("  ")
+
+
+def test_a_result_of_the_cell_is_not_shown_twice(
+    magics: CopilotMagics, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.run_cell("from copilot_magic import ask\nask('hi')")
+    assert capsys.readouterr().out.count("You said: hi") == 1
+    shell.run_cell("_copilot")
+    assert capsys.readouterr().out.count("You said: hi") == 1
+
+
+def test_raw_shows_the_text_as_it_is(
+    magics: CopilotMagics, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.script(lambda exchange: answer(exchange, "**bold**"))
+    ask_prompt(magics.up_to_date(), "hi", PromptLine(raw=True))
+    assert capsys.readouterr().out == "**bold**\n"

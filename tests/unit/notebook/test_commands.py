@@ -1,0 +1,152 @@
+"""The commands of ``%copilot``: found, checked, explained, and what each prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from scripted_server import ScriptedServer, answer
+
+from copilot_magic.errors import UsageError
+from copilot_magic.notebook.commands import COMMANDS, Command, commands_help, run_command
+from copilot_magic.notebook.magics import CopilotMagics
+from copilot_magic.notebook.shell import Notebook
+
+
+@pytest.fixture
+def notebook(magics: CopilotMagics) -> Notebook:
+    return magics.up_to_date()
+
+
+def printed(capsys: pytest.CaptureFixture[str], notebook: Notebook, *words: str) -> str:
+    capsys.readouterr()
+    run_command(notebook, list(words))
+    return capsys.readouterr().out
+
+
+def command(arguments: str) -> Command:
+    return Command("x", arguments, "", lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words", "expected"),
+    [
+        ("", [], []),
+        ("[NAME]", [], [""]),
+        ("NAME", ["a"], ["a"]),
+        ("[OLD] NEW", ["a"], ["a", ""]),
+        ("[OLD] NEW", ["a", "b"], ["a", "b"]),
+        ("[TEXT…]", [], [""]),
+        ("[TEXT…]", ["a", "b"], ["a b"]),
+    ],
+)
+def test_arguments_are_filled_up(arguments: str, words: list[str], expected: list[str]) -> None:
+    assert command(arguments).expect_arguments(words) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"), [("", ["a"]), ("NAME", []), ("NAME", ["a", "b"]), ("[OLD] NEW", [])]
+)
+def test_a_wrong_number_of_arguments_says_what_the_command_takes(
+    arguments: str, words: list[str]
+) -> None:
+    with pytest.raises(UsageError, match=arguments.split()[0] if arguments else "no argument"):
+        command(arguments).expect_arguments(words)
+
+
+def test_an_unknown_command_names_the_closest_one(notebook: Notebook) -> None:
+    with pytest.raises(UsageError, match="did you mean %copilot status") as caught:
+        run_command(notebook, ["statsu"])
+    assert "statsu" in caught.value.message
+
+
+def test_every_command_is_explained() -> None:
+    explained = commands_help()
+    for name, known in COMMANDS.items():
+        assert f"%copilot {name}" in explained
+        assert known.help in explained
+
+
+def test_without_a_command_the_status_is_shown(
+    notebook: Notebook, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = printed(capsys, notebook)
+    assert text == printed(capsys, notebook, "status")
+    for part in (server.base_url, "Copilot", "none yet", "turns         0"):
+        assert part in text
+
+
+def test_conversations_are_made_listed_renamed_and_forgotten(
+    notebook: Notebook, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "new conversation alpha" in printed(capsys, notebook, "new", "alpha")
+    shell.run_cell_magic("copilot", "", "about whales\n")
+    printed(capsys, notebook, "new", "beta")
+    shell.run_cell_magic("copilot", "", "about birds\n")
+    listed = printed(capsys, notebook, "list")
+    assert "* beta" in listed
+    assert "about whales" in listed
+    assert "beta" not in printed(capsys, notebook, "list", "ABOUT", "WHALES")
+    assert "no conversations with that" in printed(capsys, notebook, "list", "zebra")
+    assert printed(capsys, notebook, "use", "alpha") == "conversation alpha, 1 turn\n"
+    assert "gamma" in printed(capsys, notebook, "rename", "gamma")
+    assert "delta" in printed(capsys, notebook, "rename", "beta", "delta")
+    assert "forgotten: delta" in printed(capsys, notebook, "forget", "delta")
+    assert "delta" not in printed(capsys, notebook, "list")
+    with pytest.raises(UsageError, match="empty"):
+        run_command(notebook, ["rename", " "])
+
+
+def test_what_is_exported_is_imported(
+    notebook: Notebook,
+    shell: InteractiveShell,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shell.run_cell_magic("copilot", "", "hello\n")
+    name = notebook.session.library.current.name
+    assert "1 turn in" in printed(capsys, notebook, "export", str(tmp_path / "talk.json"))
+    printed(capsys, notebook, "forget", name)
+    assert "1 turn" in printed(capsys, notebook, "import", str(tmp_path / "talk.json"))
+    with pytest.raises(UsageError, match="here already"):
+        run_command(notebook, ["import", str(tmp_path / "talk.json")])
+
+
+def test_show_prints_the_conversation(
+    notebook: Notebook, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.run_cell_magic("copilot", "", "hello\n")
+    text = printed(capsys, notebook, "show")
+    assert "hello" in text
+    assert "You said: hello" in text
+
+
+def test_retry_asks_the_last_prompt_again(
+    notebook: Notebook,
+    shell: InteractiveShell,
+    server: ScriptedServer,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shell.run_cell_magic("copilot", "", "hello\n")
+    server.script(lambda exchange: answer(exchange, "again"))
+    assert "again" in printed(capsys, notebook, "retry")
+    assert str(shell.user_ns["_copilot"]) == "again"
+
+
+def test_the_servers_models_and_providers_are_listed(
+    notebook: Notebook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "scripted-model" in printed(capsys, notebook, "models")
+    assert "names no providers" in printed(capsys, notebook, "providers")
+
+
+def test_the_doctor_says_what_is_well_and_how_to_fix_what_is_not(
+    notebook: Notebook, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "✓ server: reachable" in printed(capsys, notebook, "doctor")
+    shell.run_line_magic("config", "CopilotMagics.base_url = 'http://127.0.0.1:9/v1'")
+    magics = shell.magics_manager.registry["CopilotMagics"]
+    text = printed(capsys, magics.up_to_date(), "doctor")
+    assert "✗ server" in text
+    assert "    Start a server: `%copilot serve`" in text

@@ -1,0 +1,120 @@
+"""What to do about an error: a magic in a notebook, and none outside."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+from copilot_magic import errors
+from copilot_magic.errors import (
+    AlreadyServingError,
+    AuthenticationError,
+    BadRequestError,
+    ContextLengthError,
+    CopilotError,
+    CutError,
+    EmptyAnswerError,
+    ErrorEventError,
+    FirstTokenTimeoutError,
+    IdleTimeoutError,
+    LauncherError,
+    MalformedAnswerError,
+    NameTakenError,
+    NotFoundError,
+    PortInUseError,
+    RateLimitError,
+    RefusedError,
+    ServerError,
+    SettingError,
+    StoreError,
+    UnknownConversationError,
+)
+from copilot_magic.notebook.commands import COMMANDS
+from copilot_magic.notebook.hints import next_step, with_hints
+
+EXAMPLES = [
+    (
+        SettingError("x", "Use another", setting="idle_timeout", suggestion=60.0),
+        "idle_timeout = 60",
+    ),
+    (NameTakenError("x", name="my talk"), '%copilot use "my talk"'),
+    (UnknownConversationError("x"), "%copilot list"),
+    (PortInUseError("x", free_port=4711), "%copilot serve --port 4711"),
+    (AlreadyServingError("x"), "%copilot stop"),
+    (StoreError("x", "Name another file"), "%config CopilotMagics.store"),
+    (StoreError("x", "Name another file", setting="replay"), "%config CopilotMagics.replay"),
+    (RefusedError("x", base_url="http://localhost:1337/v1"), "%copilot serve"),
+    (RefusedError("x", base_url="http://10.0.0.1/v1"), "%config CopilotMagics.base_url"),
+    (FirstTokenTimeoutError("x", seconds=300.0), "first_token_timeout = 600"),
+    (IdleTimeoutError("x"), "%copilot continue"),
+    (CutError("x", begun=True), "%copilot continue"),
+    (CutError("x"), "%copilot retry"),
+    (ErrorEventError("x", "Try another provider", logged=True), "%copilot providers"),
+    (ErrorEventError("x", begun=True), "%copilot continue"),
+    (EmptyAnswerError("x"), "%copilot retry"),
+    (MalformedAnswerError("x"), "%copilot doctor"),
+    (ContextLengthError("x"), "%%copilot --new"),
+    (AuthenticationError("x", "Log in", login=True), "%copilot providers"),
+    (NotFoundError("x", missing="model"), "%copilot models"),
+    (NotFoundError("x", missing="provider", suggestion="A"), "provider = 'A'"),
+    (NotFoundError("x", suggestion="http://h/v1"), "base_url = 'http://h/v1'"),
+    (NotFoundError("x"), "%copilot doctor"),
+    (BadRequestError("x", models=("a", "b")), "model = 'a'"),
+    (BadRequestError("x"), "%copilot status"),
+    (RateLimitError("x", "Wait 1 hour"), "%copilot retry"),
+    (ServerError("x"), "%copilot retry"),
+]
+
+
+@pytest.mark.parametrize(("error", "words"), EXAMPLES, ids=lambda value: type(value).__name__)
+def test_a_notebook_is_told_the_magic(error: CopilotError, words: str) -> None:
+    assert words in next_step(error)
+
+
+@pytest.mark.parametrize("error", [error for error, _ in EXAMPLES], ids=lambda e: type(e).__name__)
+def test_the_commands_that_a_hint_names_exist(error: CopilotError) -> None:
+    for name in re.findall(r"(?<!%)%copilot (\w+)", next_step(error)):
+        assert name in COMMANDS
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AuthenticationError("x", "Check the API key"),
+        RateLimitError("x", "Nothing is left to spend", quota_exhausted=True),
+        LauncherError("x", "Its log: y"),
+    ],
+)
+def test_an_error_that_no_magic_fixes_keeps_its_own_hint(error: CopilotError) -> None:
+    assert next_step(error) == error.hint
+
+
+def test_every_kind_of_error_of_a_prompt_has_a_next_step() -> None:
+    for kind in vars(errors).values():
+        if inspect.isclass(kind) and issubclass(kind, errors.PromptError):
+            assert next_step(kind("x", "Do something"))
+
+
+def test_the_errors_of_a_magic_say_the_magic() -> None:
+    with pytest.raises(CutError, match="%copilot retry"), with_hints():
+        raise CutError("The stream broke off", "Ask again")
+    assert "%" not in str(CutError("The stream broke off", "Ask again"))
+
+
+def test_no_error_outside_the_notebook_names_a_magic() -> None:
+    """In plain Python there is none."""
+    from pathlib import Path
+
+    import copilot_magic
+
+    package = Path(copilot_magic.__file__).parent
+    for path in package.rglob("*.py"):
+        if path.parent.name == "notebook" or path.name == "__init__.py":
+            continue
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if re.search(r"%copilot \w|%config", line):
+                assert '"""' in line or line.lstrip().startswith(("#", "``")) or "``" in line, (
+                    f"{path.name}: {line.strip()}"
+                )
