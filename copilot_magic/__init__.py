@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .chat.conversation import Answer, Conversation
+    from .chat.answer import Answer
+    from .chat.conversation import Conversation
     from .client.client import ChatClient
     from .errors import CopilotError
-    from .notebook.magics import ask
+    from .notebook.asking import ask
+    from .settings import Settings
 
 __version__ = "0.1.0"
-__all__ = ["Answer", "ChatClient", "Conversation", "CopilotError", "ask"]
+__all__ = ["Answer", "ChatClient", "Conversation", "CopilotError", "Settings", "ask"]
 
 _HOMES = {
-    "Answer": "chat.conversation",
+    "Answer": "chat.answer",
     "ChatClient": "client.client",
     "Conversation": "chat.conversation",
     "CopilotError": "errors",
-    "ask": "notebook.magics",
+    "Settings": "settings",
+    "ask": "notebook.asking",
 }
 
 

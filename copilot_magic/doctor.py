@@ -1,16 +1,18 @@
-"""Find out, step by step, why a prompt gets no answer, and say which command mends it."""
+"""Find out, step by step, why a prompt gets no answer."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from difflib import get_close_matches
 from itertools import pairwise
 from typing import NamedTuple
 
-from .chat.conversation import new_id
-from .client.client import ChatClient, shown
+from .chat.turn import new_id
+from .client.client import ChatClient
 from .errors import (
+    AnswerError,
     AuthenticationError,
     BadRequestError,
     ConnectError,
@@ -22,7 +24,9 @@ from .errors import (
     UsageError,
 )
 from .settings import Settings
-from .wire.chunks import Delta, request_body
+from .text import count_of, without_credentials
+from .wire.chunks import Delta
+from .wire.request import request_body
 
 __all__ = ["Check", "diagnose"]
 
@@ -34,23 +38,21 @@ _APART = 0.001
 
 
 class Check(NamedTuple):
-    """Hold what one step found.
+    """What one step found.
 
     Attributes:
         name: What was looked at.
-        ok: It is as it should be.
         message: What was found.
-        mend: What to do about it, where it is not.
+        problem: What is wrong, or None; its hint tells how to fix it.
     """
 
     name: str
-    ok: bool
     message: str
-    mend: str = ""
+    problem: CopilotError | None = None
 
 
 def diagnose(settings: Settings) -> Iterator[Check]:
-    """Yield what each step finds; what fails is the last, since the others rest on it.
+    """Yield what each step finds, up to the first problem: the later steps depend on it.
 
     The last step asks a short question, which the server may charge for.
     """
@@ -58,21 +60,20 @@ def diagnose(settings: Settings) -> Iterator[Check]:
         for step in (_server, _providers, _model, _answer):
             for check in step(client):
                 yield check
-                if not check.ok:
+                if check.problem is not None:
                     return
 
 
 def _failed(name: str, error: CopilotError) -> Check:
-    return Check(name, False, error.message, error.hint)
+    return Check(name, error.message, error)
 
 
 def _server(client: ChatClient) -> Iterator[Check]:
-    """Look at address, server, path and key by asking for the list of models."""
-    where = shown(client.settings.base_url)
+    """Check address, server, path and key by asking for the list of models."""
+    reachable = f"reachable: {without_credentials(client.settings.base_url)}"
     listed = "it has no list of models"
     try:
-        count = len(client.models())
-        listed = f"it lists {count} model{'s' * (count != 1)}"
+        listed = f"it lists {count_of(len(client.models()), 'model')}"
     except UsageError as error:
         yield _failed("address", error)
         return
@@ -80,55 +81,54 @@ def _server(client: ChatClient) -> Iterator[Check]:
         yield _failed("server", error)
         return
     except AuthenticationError as error:
-        yield Check("server", True, f"somebody answers at {where}")
+        yield Check("server", reachable)
         yield _failed("API key", error)
         return
     except NotFoundError as error:
-        # Not every server has a list; but where the address lacks /v1, that is why.
-        if "/v1" in error.hint:
-            yield Check("server", True, f"somebody answers at {where}")
+        # Not every server has a list. But an address that lacks /v1 is the likelier reason.
+        if error.missing == "path" and error.suggestion:
+            yield Check("server", reachable)
             yield _failed("path", error)
             return
     except FirstTokenTimeoutError:
-        listed = "it takes its time to list its models"
+        listed = "it takes long to list its models"
     except (BadRequestError, MalformedAnswerError):
         pass
     except CopilotError as error:
         yield _failed("server", error)
         return
-    yield Check("server", True, f"somebody answers at {where}; {listed}")
-    yield Check("API key", True, "accepted" if client.settings.api_key() else "none is needed")
+    yield Check("server", f"{reachable}; {listed}")
+    yield Check("API key", "accepted" if client.settings.api_key() else "none is needed")
 
 
 def _providers(client: ChatClient) -> Iterator[Check]:
     settings = client.settings
-    known = _known(client.providers)
+    known = _names(client.providers)
     if not known:
-        yield Check("provider", True, "not a gpt4free server, so there is none to choose")
+        yield Check("provider", "not a gpt4free server, so there is none to choose")
         return
     for provider in settings.asked_providers:
         if not provider:
-            yield Check("provider", True, "the server's default")
+            yield Check("provider", "the server's default")
         elif provider.startswith(("http://", "https://")):
-            yield Check("provider", True, "an address that gpt4free asks in its turn")
+            yield Check("provider", "an address that gpt4free asks in turn")
         elif provider in known:
-            yield Check("provider", True, provider)
+            yield Check("provider", provider)
         else:
-            mend = _mend("provider", provider, known)
-            yield Check("provider", False, f"the server knows no {provider}", mend)
+            yield _failed("provider", _unknown("provider", provider, known))
 
 
 def _model(client: ChatClient) -> Iterator[Check]:
     model = client.settings.model
-    known = _known(client.models)
+    known = _names(client.models)
     if not model:
-        yield Check("model", True, "the server's default")
+        yield Check("model", "the server's default")
     elif not known or model in known:
-        yield Check("model", True, model)
-    elif _known(client.providers):
-        yield Check("model", True, f"{model} is not in the server's list; the provider may know it")
+        yield Check("model", model)
+    elif _names(client.providers):
+        yield Check("model", f"{model} is not in the server's list; the provider may know it")
     else:
-        yield Check("model", False, f"the server has no {model}", _mend("model", model, known))
+        yield _failed("model", _unknown("model", model, known))
 
 
 def _answer(client: ChatClient) -> Iterator[Check]:
@@ -151,29 +151,32 @@ def _answer(client: ChatClient) -> Iterator[Check]:
     except CopilotError as error:
         yield _failed("answer", error)
         return
-    yield Check("answer", True, f"it began after {arrivals[0] - begun:.1f} seconds")
+    yield Check("answer", f"it began after {arrivals[0] - begun:.1f} seconds")
     pieces = 1 + sum(later - earlier > _APART for earlier, later in pairwise(arrivals))
     if pieces > 1:
-        yield Check("streaming", True, f"{len(arrivals)} deltas came in {pieces} pieces")
-    else:
-        yield Check(
-            "streaming",
-            False,
-            "the answer came in one piece",
-            "The provider, or a proxy, holds it back; another may not: `%copilot providers`",
-        )
+        yield Check("streaming", f"{len(arrivals)} deltas came in {pieces} pieces")
+        return
+    held_back = AnswerError(
+        "the answer came in one piece",
+        "The provider, or a proxy, holds it back; another provider may not",
+        begun=True,
+    )
+    yield _failed("streaming", held_back)
 
 
-def _known(names: Callable[[], list[str]]) -> list[str]:
+def _names(ask: Callable[[], list[str]]) -> list[str]:
     try:
-        return names()
+        return ask()
     except PromptError:
         return []
 
 
-def _mend(setting: str, wanted: str, known: list[str]) -> str:
-    """Return the command that chooses the known name that is most like the wanted one."""
-    from difflib import get_close_matches
-
+def _unknown(setting: str, wanted: str, known: list[str]) -> NotFoundError:
+    """Return the error for a name that the server does not know; it suggests the closest one."""
     closest = (get_close_matches(wanted, known, n=1, cutoff=0.0) or known)[0]
-    return f"`%config CopilotMagics.{setting} = {closest!r}`, or another of `%copilot {setting}s`"
+    return NotFoundError(
+        f"the server has no {setting} {wanted}",
+        f"Set {setting} to {closest!r}, for example",
+        missing=setting,
+        suggestion=closest,
+    )

@@ -1,78 +1,29 @@
-"""A conversation as Markdown, as a runnable notebook and as JSON; the key of a request."""
+"""A conversation as a document: Markdown, a runnable notebook, or JSON that is read back."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
-from urllib.parse import urlsplit
 
-from .chat.conversation import Conversation, Turn
+from .chat.conversation import Conversation
+from .chat.turn import Turn, turn_of, turn_to_dict
 from .errors import UsageError
-from .text import one_line
+from .text import one_line, well_formed
 
-__all__ = [
-    "TURN_FIELDS",
-    "from_json",
-    "request_key",
-    "to_json",
-    "to_markdown",
-    "to_notebook",
-    "turn_to_dict",
-    "well_formed",
-]
+__all__ = ["from_json", "to_json", "to_markdown", "to_notebook"]
 
 FORMAT = "copilot_magic.conversation"
 VERSION = 1
 
-#: What of a turn outlives its kernel: all but the server's own objects, which may hold credentials.
-TURN_FIELDS = tuple(f.name for f in fields(Turn) if f.name not in ("conversation", "thread"))
-
-#: What of a request body says who asks and how the answer travels, not what is asked.
-_DELIVERY = frozenset({"conversation", "conversation_id", "stream", "stream_options"})
-
-#: The options of a prompt on the magic's line, and the values that may stand there as they are.
-_OPTIONS = {"model": "-m", "provider": "-p", "temperature": "-t", "max_tokens": "--max-tokens"}
+# Values that can stand on a magic's line without quotation marks.
 _ONE_WORD = re.compile(r"[\w.:/@+][\w.:/@+-]*")
 
-#: Lines of a cell that IPython rewrites before a magic sees them: prompts of doctests and of
-#: IPython itself lose their prompt, lines of blanks alone lose the blanks.
+# Lines of a cell that IPython rewrites before a magic sees them: it removes the prompts of doctests
+# and its own, and the blanks of lines that have nothing else.
 _REWRITTEN = re.compile(r"\s*(>>>|\.\.\.|In\s*\[|\[(nav|ins)\])|\s+$")
-
-
-def request_key(body: Mapping[str, Any]) -> str:
-    """Return the SHA-256, in hexadecimal, of what `body` asks: messages, model and options.
-
-    Equal requests have equal keys in any process and in any order of their parts; which
-    conversation they belong to and whether the answer is streamed does not count.
-    """
-    asked = {name: value for name, value in body.items() if name not in _DELIVERY}
-    canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
-
-
-def well_formed(text: str) -> str:
-    """Return `text` in a form that UTF-8 can hold.
-
-    A server that escapes a character in two halves, in two chunks, leaves them apart in the
-    text: they are joined, and a half without its other becomes U+FFFD.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
-
-
-def turn_to_dict(turn: Turn) -> dict[str, Any]:
-    """Return the fields of `turn` that are kept, its server without user name and password."""
-    kept = {name: getattr(turn, name) for name in TURN_FIELDS}
-    kept["server"] = _without_credentials(turn.server)
-    return kept
 
 
 def to_json(conversation: Conversation) -> str:
@@ -92,7 +43,7 @@ def from_json(text: str) -> Conversation:
     """Return the conversation that `to_json` wrote as `text`.
 
     Raises:
-        UsageError: The text is something else, or was changed into it.
+        UsageError: The text is something else, or was damaged.
     """
     try:
         document = json.loads(text)
@@ -102,8 +53,8 @@ def from_json(text: str) -> Conversation:
         raise _unreadable(f'it has no "format": "{FORMAT}"')
     if document.get("version") != VERSION:
         raise UsageError(
-            f"The conversation is in version {document.get('version')!r} of the format, "
-            f"and only version {VERSION} is known here",
+            f"The conversation is in version {document.get('version')!r} of the format; "
+            f"only version {VERSION} is known here",
             "Update with `pip install -U copilot-magic`",
         )
     turns = document.get("turns")
@@ -143,7 +94,7 @@ def to_notebook(conversation: Conversation) -> dict[str, Any]:
 
     Each answer is the output of its prompt's cell.
     """
-    from .markdown.stream import bundle
+    from .markdown.render import bundle
 
     cells = [
         _cell("title", "markdown", f"# {_escaped(conversation.name)}"),
@@ -176,7 +127,7 @@ def to_notebook(conversation: Conversation) -> dict[str, Any]:
 def _unreadable(reason: str) -> UsageError:
     return UsageError(
         f"This is not an exported conversation: {reason}",
-        "Import a file that `%copilot export NAME.json` wrote",
+        "Import a file that was exported as .json",
     )
 
 
@@ -190,15 +141,21 @@ _TURN_TYPES: dict[str, _Types] = {
     "first_token": (int, float, type(None)),
     "usage": (dict, type(None)),
     **dict.fromkeys(("stale", "replayed"), bool),
-    "notes": list,
+    **dict.fromkeys(("notes", "parts"), list),
     "options": dict,
+}
+
+_OPTION_TYPES: dict[str, _Types] = {
+    **dict.fromkeys(("model", "provider"), str),
+    "temperature": (int, float),
+    "max_tokens": int,
 }
 
 
 def _checked(document: Mapping[str, Any], name: str, types: _Types) -> Any:
     value = document.get(name)
     if not isinstance(value, types) or (isinstance(value, bool) and types is not bool):
-        raise _unreadable(f'"{name}" is missing or not what it should be')
+        raise _unreadable(f'"{name}" is missing or of the wrong kind')
     return value
 
 
@@ -220,17 +177,22 @@ def _turn_from_dict(document: Mapping[str, Any]) -> Turn:
         if name in document or name == "prompt"
     }
     if values.get("status", "complete") not in ("streaming", "complete", "interrupted", "failed"):
-        raise _unreadable('"status" is none that a turn can have')
+        raise _unreadable('"status" is not one that a turn can have')
     if not all(isinstance(note, str) for note in values.get("notes", ())):
         raise _unreadable('"notes" is not a list of texts')
+    if not all(isinstance(part, dict) for part in values.get("parts", ())):
+        raise _unreadable('"parts" is not a list of objects')
+    options = values.get("options", {})
+    for name in _OPTION_TYPES.keys() & options.keys():
+        _checked(options, name, _OPTION_TYPES[name])
     for name in ("started", "elapsed", "first_token"):
-        # JSON has numbers of any size; a clock has not.
+        # JSON has numbers of any size; a clock does not.
         if not abs(values.get(name) or 0.0) < 1e15:
-            raise _unreadable(f'"{name}" is no time')
-    for name in ("usage", "options"):
+            raise _unreadable(f'"{name}" is not a time')
+    for name in ("usage", "options", "parts"):
         if not _is_shallow(values.get(name)):
             raise _unreadable(f'"{name}" is nested too deeply')
-    turn = Turn(id=_checked_id(document, "id"), **values)
+    turn = turn_of({**values, "id": _checked_id(document, "id")})
     if turn.status == "streaming":
         turn.status = "interrupted"
     return turn
@@ -243,22 +205,11 @@ def _is_shallow(value: Any, levels: int = 10) -> bool:
     return levels > 0 and all(_is_shallow(member, levels - 1) for member in members)
 
 
-def _without_credentials(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=host, query="", fragment="").geturl()
-
-
 def _mark(turn: Turn) -> str:
-    """Return what the reader has to know about the answer, in a few words."""
-    marks = ["rests on an older answer"] if turn.stale else []
-    if turn.status == "failed":
-        marks.append(f"failed: {one_line(turn.error)}" if turn.error else "failed")
-    elif turn.status != "complete":
-        marks.append("interrupted")
+    """Return what a reader should know about the answer, in a few words."""
+    marks = turn.marks
+    if turn.outcome and turn.error:
+        marks[0] += f": {one_line(turn.error)}"
     return ", ".join(marks)
 
 
@@ -273,9 +224,10 @@ def _fenced(text: str, language: str = "markdown") -> str:
 
 
 def _ends_closed(text: str) -> bool:
-    """Say whether what follows `text` in a Markdown document is not swallowed by its end.
+    """Say whether a Markdown document can continue after `text`.
 
-    An answer that was cut off may leave a code block or an HTML comment open.
+    An answer that was cut off may leave a code block or an HTML comment open, which would swallow
+    what follows.
     """
     from markdown_it import MarkdownIt
 
@@ -290,14 +242,10 @@ def _cell(name: str, kind: str, source: str, **rest: Any) -> dict[str, Any]:
 def _cell_asking(turn: Turn) -> str:
     """Return the source of a cell that asks exactly the prompt of `turn`, with its options.
 
-    Where the magic would get other words than these, it is the magic's function that asks.
+    It calls `ask` if IPython would not hand these words to the magic as they are.
     """
-    options = {
-        name: turn.options[name]
-        for name in _OPTIONS
-        if isinstance(turn.options.get(name), str | int | float)
-    }
-    words = [f"{_OPTIONS[name]} {value}" for name, value in options.items()]
+    options = turn.options.given()
+    words = [f"--{name.replace('_', '-')} {value}" for name, value in options.items()]
     if all(_ONE_WORD.fullmatch(str(value)) for value in options.values()) and not (
         turn.prompt.strip("\n") != turn.prompt
         or "\r" in turn.prompt

@@ -48,7 +48,7 @@ def server() -> Iterator[ScriptedServer]:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Count a skipped test as a failure where everything has to run."""
+    """Count a skipped test as a failure in CI, where everything has to run."""
     real = {"browser", "kernel", "model"} & set(report.keywords)
     if report.skipped and real and os.environ.get("CI") and not hasattr(report, "wasxfail"):
         report.outcome = "failed"

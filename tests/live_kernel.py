@@ -19,12 +19,12 @@ TIMEOUT = 120.0
 
 @dataclass
 class Run:
-    """Hold what one execution sent.
+    """What one execution sent.
 
     Attributes:
-        messages: The iopub messages, in their order.
+        messages: The iopub messages, in order.
         reply: The content of the execute reply.
-        outputs: The final MIME bundles by output, an updated one in its first place.
+        outputs: The final MIME bundles by output, an updated one in its original place.
     """
 
     messages: list[dict[str, Any]] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Run:
 
     @property
     def outputs(self) -> list[dict[str, Any]]:
-        """Return the final MIME bundles by output, an updated one in its first place."""
+        """Return the final MIME bundles by output, an updated one in its original place."""
         shown: dict[str, dict[str, Any]] = {}
         for content in self.contents("display_data", "update_display_data", "execute_result"):
             display_id = content.get("transient", {}).get("display_id") or uuid.uuid4().hex
@@ -61,10 +61,10 @@ class Run:
 
 
 class LiveKernel:
-    """Run cells in an ipykernel process of their own.
+    """An ipykernel process of its own, in which cells run.
 
     Args:
-        env: Environment variables beside those of this process.
+        env: Environment variables besides those of this process.
     """
 
     def __init__(self, **env: str) -> None:
@@ -91,7 +91,7 @@ class LiveKernel:
         """Execute `code` and return all that it sent.
 
         Args:
-            cell_id: As a front end tells it in the request's metadata.
+            cell_id: The id that a front end puts into the request's metadata.
             on_message: Called with each iopub message of this execution as it arrives.
         """
         session = self.client.session
@@ -130,7 +130,7 @@ class LiveKernel:
         return str(value["data"]["text/plain"])
 
     def late(self, seconds: float = 0.5) -> list[dict[str, Any]]:
-        """Return iopub messages that come after all is done."""
+        """Return the iopub messages that arrive after everything is done."""
         messages = []
         while True:
             try:

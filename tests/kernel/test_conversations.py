@@ -52,7 +52,7 @@ def until(happened: Callable[[], bool], seconds: float = 60.0) -> bool:
     return False
 
 
-def test_a_restarted_kernel_goes_on_by_itself(
+def test_a_restarted_kernel_continues_by_itself(
     start: Callable[..., LiveKernel], server: ScriptedServer
 ) -> None:
     kernel = start()
@@ -61,7 +61,7 @@ def test_a_restarted_kernel_goes_on_by_itself(
     kernel.client.wait_for_ready(timeout=60)
     kernel.run("%load_ext copilot_magic\n%config CopilotMagics.provider = 'Other'")
     run = kernel.copilot("Who am I?", cell_id="B")
-    assert "resumed" in run.html
+    assert "continues an earlier conversation (1 turn)" in run.html
     assert asked(server.posts[1]) == ["I am Heiner", "Who am I?"]
     assert server.posts[0]["conversation_id"] == server.posts[1]["conversation_id"]
 
@@ -77,7 +77,7 @@ def test_run_all_after_a_restart_asks_the_same_again(
     assert "turns         2" in kernel.run("%copilot").text
 
 
-def test_use_offers_an_earlier_conversation_where_the_notebook_is_unknown(
+def test_use_offers_an_earlier_conversation_if_the_notebook_is_unknown(
     start: Callable[..., LiveKernel], server: ScriptedServer
 ) -> None:
     first = start("")
@@ -101,7 +101,7 @@ def test_a_rerun_cell_replaces_its_own_turn(
     kernel.copilot("four", cell_id="D")
     assert asked(server.posts[4]) == ["one", "two again", "three", "four"]
     rendered = kernel.run("%copilot show").html
-    assert "older answer" in rendered
+    assert "outdated" in rendered
 
 
 def test_cells_run_out_of_order_stand_in_the_order_of_asking(
@@ -206,7 +206,7 @@ def test_a_notebook_replays_offline(
 def test_what_is_received_is_in_the_file_before_the_answer_ends(
     start: Callable[..., LiveKernel], server: ScriptedServer
 ) -> None:
-    """The server falls silent in the middle: what came is written without another token."""
+    """The server falls silent half-way: what arrived is written without another token."""
     seen = threading.Event()
 
     def script(exchange: Exchange) -> None:

@@ -10,6 +10,8 @@ import pytest
 from live_kernel import LiveKernel
 from scripted_server import Exchange, ScriptedServer, answer
 
+NOTEBOOK = "get_ipython().magics_manager.registry['CopilotMagics'].notebook"
+
 
 def test_the_first_prompt_posts_exactly_what_the_reference_client_posts(
     kernel: LiveKernel, server: ScriptedServer
@@ -30,7 +32,7 @@ def test_the_first_prompt_posts_exactly_what_the_reference_client_posts(
     assert not run.contents("execute_result")
 
 
-def test_the_second_cell_goes_on_in_the_same_conversation(
+def test_the_second_cell_continues_the_conversation(
     kernel: LiveKernel, server: ScriptedServer
 ) -> None:
     kernel.copilot("Hello, i am Heiner.")
@@ -342,10 +344,8 @@ def test_settings_are_shown_without_the_key(server: ScriptedServer) -> None:
         shown = [
             kernel.run("%config CopilotMagics").text,
             kernel.run("%copilot status").text,
-            kernel.run("get_ipython().magics_manager.registry['CopilotMagics'].settings").text,
-            kernel.run(
-                "get_ipython().magics_manager.registry['CopilotMagics'].session.client"
-            ).text,
+            kernel.run(f"{NOTEBOOK}.session.settings").text,
+            kernel.run(f"{NOTEBOOK}.session.client").text,
             kernel.copilot("b", "--dry-run").text,
         ]
         assert "base_url" in shown[0]

@@ -29,7 +29,7 @@ def gone(pid: int, seconds: float = 20.0) -> bool:
 
 @pytest.fixture
 def serving() -> Iterator[LiveKernel]:
-    """Yield a kernel that has started the model, on whichever port is free."""
+    """Yield a kernel that has started the model, on a free port."""
     kernel = LiveKernel()
     try:
         kernel.run("%load_ext copilot_magic")

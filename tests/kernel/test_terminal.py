@@ -28,7 +28,7 @@ shell.run_cell("%%copilot\\nhello").raise_error()
 
 
 class Terminal:
-    """Be what stands on the screen of a terminal in which a program runs."""
+    """The screen of a terminal in which a program runs."""
 
     def __init__(self, controller: int, process: subprocess.Popen[bytes]) -> None:
         self.process = process
@@ -99,7 +99,7 @@ def test_a_terminal_gets_no_escape_sequences_of_the_servers(server: ScriptedServ
         assert sequence not in text
 
 
-def test_control_c_keeps_what_has_come(server: ScriptedServer) -> None:
+def test_control_c_keeps_what_arrived(server: ScriptedServer) -> None:
     def script(exchange: Exchange) -> None:
         exchange.start()
         exchange.delta("half an answer\n")

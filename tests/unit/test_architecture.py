@@ -1,4 +1,4 @@
-"""The house: which file may import which, and what loading the extension costs."""
+"""The house: which wing may import which, how large its rooms are, and what loading it costs."""
 
 from __future__ import annotations
 
@@ -12,27 +12,58 @@ import pytest
 import copilot_magic
 
 PACKAGE = Path(copilot_magic.__file__).parent
-FLOORS = {
-    "pure": {"protocol", "sse", "markdown", "conversation", "transcript", "settings", "errors"},
-    "edges": {"client", "store", "launcher", "local_server"},
-    "application": {"session", "doctor"},
-    "notebook": {"magics", "display", "arguments", "completion", "progress"},
+FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
+
+# What the files of each wing, and each file at the top, may import of ours besides their own wing.
+BASE = {"text", "errors", "settings"}
+MAY_IMPORT = {
+    "text": set(),
+    "errors": {"text"},
+    "settings": {"text"},
+    "chat": {*BASE, "markdown"},
+    "markdown": BASE,
+    "wire": {*BASE, "chat"},
+    "client": {*BASE, "chat", "wire"},
+    "store": {*BASE, "chat"},
+    "local": BASE,
+    "session": {*BASE, "chat", "wire", "client", "store"},
+    "transcript": {*BASE, "chat", "markdown"},
+    "doctor": {*BASE, "chat", "wire", "client"},
+    "views": {*BASE, "chat", "wire", "markdown"},
+    "notebook": {
+        *BASE,
+        *("chat", "wire", "markdown", "client", "local", "session", "views"),
+        *("transcript", "doctor"),
+    },
 }
-ORDER = list(FLOORS)
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+PURE = {"text", "errors", "chat", "wire", "markdown", "transcript"}
+KNOWS_IPYTHON = {"notebook", "views/open.py", "__init__.py"}
+OUTSIDE = {"requests", "urllib3", "socket", "sqlite3", "pathlib", "subprocess", "shutil"}
 SLOW = {"requests", "urllib3", "ipywidgets", "markdown_it", "pygments", "platformdirs", "sqlite3"}
 
 
-def floor_of(module: str) -> str:
-    return next(floor for floor, modules in FLOORS.items() if module in modules)
+def wing_of(file: str) -> str:
+    return file.split("/")[0].removesuffix(".py")
 
 
-def imports_of(module: str) -> tuple[set[str], set[str]]:
-    """Return the modules of ours, and the packages of others, that a file names anywhere."""
+def imports_of(file: str) -> tuple[set[str], set[str]]:
+    """Return the files of ours, and the packages of others, that a file imports anywhere.
+
+    Imports for types count like all others.
+    """
     ours, others = set(), set()
-    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse((PACKAGE / file).read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
-            ours |= {node.module} if node.module else {alias.name for alias in node.names}
+            folder = (PACKAGE / file).parents[node.level - 1]
+            base = folder.joinpath(*(node.module or "").split("."))
+            for alias in node.names:
+                for found in (base / f"{alias.name}.py", base.with_suffix(".py")):
+                    if found.is_file():
+                        ours.add(found.relative_to(PACKAGE).as_posix())
+                        break
+                else:
+                    assert (base / "__init__.py").is_file(), f"{file} imports {node.module}"
+                    ours.add((base / "__init__.py").relative_to(PACKAGE).as_posix())
         elif isinstance(node, ast.ImportFrom) and node.module:
             others.add(node.module.split(".")[0])
         elif isinstance(node, ast.Import):
@@ -40,29 +71,62 @@ def imports_of(module: str) -> tuple[set[str], set[str]]:
     return ours, others
 
 
-def test_every_module_has_its_floor() -> None:
-    assert set(MODULES) == set().union(*FLOORS.values())
+def test_every_wing_has_its_rule() -> None:
+    assert {wing_of(file) for file in FILES} - {"__init__"} == set(MAY_IMPORT)
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_imports_only_from_floors_below_and_edges_not_each_other(module: str) -> None:
-    floor = floor_of(module)
-    for other in imports_of(module)[0]:
-        below = ORDER.index(floor_of(other)) < ORDER.index(floor)
-        same = floor_of(other) == floor != "edges"
-        assert below or same, f"{module} ({floor}) imports {other} ({floor_of(other)})"
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_imports_only_what_its_wing_may(file: str) -> None:
+    wing = wing_of(file)
+    if wing == "__init__":
+        return
+    for other in imports_of(file)[0]:
+        assert wing_of(other) in MAY_IMPORT[wing] | {wing}, f"{file} imports {other}"
 
 
-@pytest.mark.parametrize("module", sorted(FLOORS["pure"]))
-def test_a_pure_module_knows_no_http_no_notebook_and_no_disk(module: str) -> None:
-    others = imports_of(module)[1]
-    assert not others & {"requests", "urllib3", "IPython", "ipywidgets", "socket", "sqlite3"}
-    assert not others & {"pathlib", "subprocess", "shutil", "tempfile", "platformdirs"}
+def test_no_files_import_each_other_in_a_circle() -> None:
+    edges = {file: imports_of(file)[0] - {file} for file in FILES if file != "__init__.py"}
+    done: set[str] = set()
+
+    def visit(file: str, path: tuple[str, ...]) -> None:
+        assert file not in path, " -> ".join((*path, file))
+        if file not in done:
+            for other in edges[file]:
+                visit(other, (*path, file))
+            done.add(file)
+
+    for file in edges:
+        visit(file, ())
 
 
-@pytest.mark.parametrize("module", sorted(FLOORS["edges"]))
-def test_an_edge_knows_no_notebook(module: str) -> None:
-    assert not imports_of(module)[1] & {"IPython", "ipywidgets"}
+@pytest.mark.parametrize("file", [file for file in FILES if wing_of(file) in PURE])
+def test_a_pure_file_knows_no_http_no_notebook_and_no_disk(file: str) -> None:
+    assert not imports_of(file)[1] & (OUTSIDE | {"IPython", "ipywidgets", "platformdirs"})
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_only_the_notebook_and_one_view_know_ipython(file: str) -> None:
+    knows = bool(imports_of(file)[1] & {"IPython", "ipywidgets", "traitlets"})
+    assert not knows or {file, wing_of(file)} & KNOWS_IPYTHON
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_holds_one_thing(file: str) -> None:
+    """The limits are not a goal: a file that holds one thing is far from them."""
+    source = (PACKAGE / file).read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    assert source.count("\n") <= 450
+    for node in ast.walk(tree):
+        lines = getattr(node, "end_lineno", 0) - getattr(node, "lineno", 0)
+        if isinstance(node, ast.ClassDef):
+            assert lines <= 260, node.name
+        elif isinstance(node, ast.FunctionDef):
+            assert lines <= 70, node.name
+
+
+def test_the_package_has_few_names_at_its_top() -> None:
+    at_top = [path for path in PACKAGE.iterdir() if path.name not in ("__pycache__", "py.typed")]
+    assert len(at_top) <= 20
 
 
 def test_loading_the_extension_imports_nothing_slow() -> None:

@@ -1,4 +1,4 @@
-"""The doctor names what is wrong, and the command that mends it, at the first step that fails."""
+"""The doctor names what is wrong, and how to fix it, at the first step that fails."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from scripted_server import Exchange, ScriptedServer
 
 from copilot_magic.doctor import Check, diagnose
+from copilot_magic.notebook.hints import next_step
 from copilot_magic.settings import Settings
 
 KEY = "sk-very-secret-0123456789"
@@ -50,36 +51,46 @@ def test_a_healthy_server_passes_every_step(healthy: ScriptedServer) -> None:
         "answer",
         "streaming",
     ]
-    assert all(check.ok and check.message and not check.mend for check in checks)
+    assert all(check.message and check.problem is None for check in checks)
     assert "1 model" in checks[0].message
 
 
 def last(checks: list[Check]) -> Check:
     """Return the check that failed, which has to be the last one and the only one."""
-    assert [check.ok for check in checks] == [True] * (len(checks) - 1) + [False]
-    assert checks[-1].message and checks[-1].mend
+    assert [check.problem is None for check in checks] == [True] * (len(checks) - 1) + [False]
+    assert checks[-1].message and fix(checks[-1])
     return checks[-1]
 
 
-def test_an_address_that_is_none() -> None:
+def fix(check: Check) -> str:
+    """Return what a notebook says about the problem that the check found."""
+    assert check.problem is not None
+    return next_step(check.problem)
+
+
+def all_well(checks: list[Check]) -> bool:
+    return all(check.problem is None for check in checks)
+
+
+def test_an_address_that_cannot_be_one() -> None:
     found = last(examine("localhost:1337"))
     assert found.name == "address"
-    assert 'base_url = "http://localhost:1337/v1"' in found.mend
+    assert 'base_url = "http://localhost:1337/v1"' in fix(found)
 
 
-def test_nobody_there() -> None:
+def test_a_server_that_is_not_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     found = last(examine(f"http://127.0.0.1:{port}/v1"))
     assert found.name == "server"
-    assert "%copilot serve" in found.mend
+    assert "%copilot serve" in fix(found)
 
 
 def test_an_address_without_v1(healthy: ScriptedServer) -> None:
     root = healthy.base_url.removesuffix("/v1")
     found = last(examine(root))
     assert found.name == "path"
-    assert f'base_url = "{root}/v1"' in found.mend
+    assert f'base_url = "{root}/v1"' in fix(found)
 
 
 @pytest.mark.parametrize(("key", "words"), [(None, "Put the server's"), (KEY, "Check the API key")])
@@ -89,7 +100,7 @@ def test_a_key_that_is_missing_or_refused(
     healthy.get["/v1/models"] = (401, {}, f"no {KEY}".encode())
     found = last(examine(healthy.base_url, key))
     assert found.name == "API key"
-    assert words in found.mend and "COPILOT_API_KEY" in found.mend
+    assert words in fix(found) and "COPILOT_API_KEY" in fix(found)
     assert key is None or KEY not in found.message
 
 
@@ -97,10 +108,10 @@ def test_a_provider_that_the_server_does_not_know(healthy: ScriptedServer) -> No
     healthy.get["/v1/providers"] = listed("Copilot", "PollinationsAI")
     found = last(examine(healthy.base_url, provider="Copillot"))
     assert found.name == "provider"
-    assert "provider = 'Copilot'" in found.mend
-    assert all(check.ok for check in examine(healthy.base_url, provider="Copilot"))
-    assert all(check.ok for check in examine(healthy.base_url, provider=""))
-    assert all(check.ok for check in examine(healthy.base_url, provider="http://localhost:1/v1"))
+    assert "provider = 'Copilot'" in fix(found)
+    assert all_well(examine(healthy.base_url, provider="Copilot"))
+    assert all_well(examine(healthy.base_url, provider=""))
+    assert all_well(examine(healthy.base_url, provider="http://localhost:1/v1"))
     both = examine(healthy.base_url, providers=("Copilot", "Nope"))
     assert "Nope" in last(both).message
 
@@ -109,13 +120,13 @@ def test_a_model_that_the_server_does_not_have(healthy: ScriptedServer) -> None:
     healthy.get["/v1/models"] = listed("gpt-4o", "gpt-4o-mini")
     found = last(examine(healthy.base_url, model="gpt4o-mini"))
     assert found.name == "model"
-    assert "model = 'gpt-4o-mini'" in found.mend
-    assert all(check.ok for check in examine(healthy.base_url, model="gpt-4o"))
+    assert "model = 'gpt-4o-mini'" in fix(found)
+    assert all_well(examine(healthy.base_url, model="gpt-4o"))
 
 
 def test_a_model_that_only_the_provider_knows_is_no_failure(healthy: ScriptedServer) -> None:
     healthy.get["/v1/providers"] = listed("Copilot")
-    assert all(check.ok for check in examine(healthy.base_url, model="Think Deeper"))
+    assert all_well(examine(healthy.base_url, model="Think Deeper"))
 
 
 @pytest.mark.parametrize("page", [(404, {}, b""), (501, {}, b""), (200, {}, b"<html>")])
@@ -133,7 +144,7 @@ def test_an_answer_that_fails(healthy: ScriptedServer) -> None:
     )
     found = last(examine(healthy.base_url))
     assert found.name == "answer"
-    assert "its own log" in found.mend
+    assert "its own log" in fix(found)
 
 
 def test_an_answer_that_comes_in_one_piece(healthy: ScriptedServer) -> None:
@@ -160,5 +171,5 @@ def test_a_long_answer_is_not_waited_for(healthy: ScriptedServer) -> None:
             gone.set()
 
     healthy.script(endless)
-    assert examine(healthy.base_url)[-1].ok
+    assert examine(healthy.base_url)[-1].problem is None
     assert gone.wait(10)
