@@ -1,10 +1,10 @@
-"""What showing an answer costs, beside a loop that shows all of it at each token.
+"""What it costs to show an answer, next to a loop that shows all of it at each token.
 
-    python tests/benchmarks/display.py            # what a kernel and a server send, some minutes
-    python tests/benchmarks/display.py --browser  # and what JupyterLab makes of it, some more
+    python tests/benchmarks/display.py            # what a kernel and a server send: some minutes
+    python tests/benchmarks/display.py --browser  # and how busy JupyterLab is: some more
 
-Where tokens come at a pace, time is compressed: they come ten times as fast, and the view paints
-ten times as often, so that as many tokens share a paint as in real time. In the browser it is not.
+For tokens at a reader's pace, time is compressed: they arrive ten times as fast and the view paints
+ten times as often, so a paint covers as many tokens as in real time. In the browser, time is real.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ BLOCKS = ("## Step {n}", PARAGRAPH, LIST, CODE, PARAGRAPH, MATH, TABLE, PARAGRAP
 
 
 def sample(characters: int) -> str:
-    """Return an answer of about so many characters, as models write them: no two blocks alike."""
+    """Return an answer such as models write, of about that many characters; no two blocks alike."""
     blocks: list[str] = []
     length = 0
     while length < characters:
@@ -65,16 +65,15 @@ def sample(characters: int) -> str:
     return "\n\n".join(blocks)
 
 
-# Runs in the kernel: the deltas of a text, at a pace or as fast as they are taken, shown one way.
+# Runs in the kernel: shows a text one way, its deltas at a rate or at full speed.
 SHOWING = """
 import time
 from IPython.display import Markdown, display as show_naively
-from copilot_magic.views import cell as display
-from copilot_magic.chat.conversation import Conversation, Turn
+from copilot_magic.chat.turn import Turn
+from copilot_magic.views.cell import MAX_INTERVAL, MIN_INTERVAL, CellView
+from copilot_magic.views.open import show
+from copilot_magic.views.view import Footer
 from copilot_magic.wire.chunks import Delta
-from copilot_magic.settings import Settings
-
-intervals = display.MIN_INTERVAL, display.MAX_INTERVAL
 
 def deltas(text, rate):
     began = time.monotonic()
@@ -84,12 +83,17 @@ def deltas(text, rate):
         yield Delta(content=text[start : start + 4])
 
 def run(way, text, rate, faster):
-    display.MIN_INTERVAL, display.MAX_INTERVAL = (t / faster for t in intervals)
     began = time.process_time()
     if way == "ours":
-        view = display.open_view(get_ipython(), settings=Settings())
-        display.show(deltas(text, rate and rate * faster), view)
-        view.finish(Turn("?", answer=text, status="complete"), Conversation())
+        view = CellView(
+            get_ipython().display_pub.publish,
+            "Copilot",
+            min_interval=MIN_INTERVAL / faster,
+            max_interval=MAX_INTERVAL / faster,
+        )
+        show(deltas(text, rate and rate * faster), view)
+        turn = Turn("?", answer=text, status="complete")
+        view.finish(turn, Footer.of(turn, "default"))
     else:
         shown = ""
         handle = show_naively(Markdown(shown), display_id=True)
@@ -101,7 +105,7 @@ def run(way, text, rate, faster):
 
 
 def sent(kernel: Any, way: str, characters: int, rate: float | None) -> tuple[float, float]:
-    """Return the bytes a character and the milliseconds of CPU a token that showing took."""
+    """Return the cost of showing: bytes a character, and milliseconds of CPU a token."""
     from jupyter_client.session import Session
 
     session = Session(key=b"key")
@@ -119,7 +123,7 @@ def sent(kernel: Any, way: str, characters: int, rate: float | None) -> tuple[fl
 
 
 def whole(server: Any, way: str, tokens: int) -> bool:
-    """Return whether the last text that came through a Jupyter server is the whole answer."""
+    """Say whether the text that arrives through a Jupyter server in the end is the whole answer."""
     from browser.jupyter import run_through
 
     text = sample(4 * tokens)
@@ -133,7 +137,7 @@ def whole(server: Any, way: str, tokens: int) -> bool:
 
 
 def browser_share(notebook: Any, way: str, characters: int, rate: float) -> float:
-    """Return the part of the time of streaming for which the page's main thread was busy."""
+    """Return how long the page's main thread was busy, as a share of the time of streaming."""
     notebook.run(SHOWING)
     devtools = notebook.page.context.new_cdp_session(notebook.page)
     devtools.send("Performance.enable")
@@ -145,7 +149,7 @@ def browser_share(notebook: Any, way: str, characters: int, rate: float) -> floa
     before, began = busy(), time.monotonic()
     index = notebook.run(f"run({way!r}, {sample(characters)!r}, {rate!r}, 1)")
     streamed = time.monotonic() - began
-    # A page that lags behind is still at it when the kernel has long been done.
+    # A page that lags behind is still busy long after the kernel is done.
     notebook.page.wait_for_function(
         "([i, text]) => window.jupyterapp.shell.currentWidget.content.widgets[i]"
         ".outputArea.node.textContent.includes(text)",

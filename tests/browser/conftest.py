@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
-    """Serve JupyterLab and Notebook 7 to one browser."""
+    """Yield a server of JupyterLab and Notebook 7, and one browser."""
     path = chromium()
     if path is None:
         pytest.skip("there is no Chromium")
@@ -39,13 +39,13 @@ def front_end(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def opened(front_end: str, jupyter: Jupyter) -> Iterator[Notebook]:
-    """Open one notebook in each front end for most tests, since that takes seconds."""
+    """Open one notebook per front end, for most tests: opening one takes seconds."""
     with jupyter.notebook(front_end) as notebook:
         yield notebook
 
 
 @pytest.fixture
 def notebook(opened: Notebook, server: ScriptedServer) -> Notebook:
-    """Return the notebook, its prompts going to the scripted server and a new conversation."""
+    """Return the notebook, in a new conversation with the scripted server."""
     opened.use(server)
     return opened

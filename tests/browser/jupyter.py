@@ -21,7 +21,7 @@ from jupyter_client.session import Session
 
 @dataclass(frozen=True)
 class JupyterServer:
-    """Say where a running server is, and where it has its notebooks."""
+    """The address of a running server, and the directory of its notebooks."""
 
     url: str
     token: str
@@ -60,10 +60,10 @@ def running_jupyter(home: Path) -> Iterator[JupyterServer]:
 
 
 def run_through(jupyter: JupyterServer, code: str) -> list[dict[str, Any]]:
-    """Run `code` in a new kernel as a browser does; return the iopub messages that come.
+    """Run `code` in a new kernel as a browser does; return the iopub messages that arrive.
 
-    A server that is sent too many drops some, and the one that says that all is over may be among
-    them. The reply it never drops: what has not come ten seconds after that will not come.
+    A server drops messages if there are too many, perhaps even the one that says the kernel is
+    idle. It never drops the reply, so we stop when nothing arrives for ten seconds after it.
     """
 
     def call(method: str, path: str, body: bytes | None = None) -> Any:

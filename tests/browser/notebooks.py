@@ -1,4 +1,4 @@
-"""Drive a notebook in a browser as a user would, in JupyterLab and in Notebook 7."""
+"""A notebook in a browser, driven as a user would, in JupyterLab and in Notebook 7."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EMPTY = {
     "cells": [],
 }
 
-# Asked of the application itself, since buttons and shortcuts move.
+# These call the application itself, since buttons and shortcuts change.
 RUN = """
 source => {
     const panel = window.jupyterapp.shell.currentWidget;
@@ -54,8 +54,8 @@ READY = """
         && panel.sessionContext.session?.kernel?.status === "idle" && panel.content.model !== null;
 }
 """
-# Records what can be seen of a cell's output after each change, also of those that follow so
-# closely that no frame is painted in between.
+# Records the visible text of a cell's output after each change, even if the next change comes
+# before a frame is painted.
 RECORD = """
 index => {
     const area = window.jupyterapp.shell.currentWidget.content.widgets[index].outputArea.node;
@@ -73,7 +73,7 @@ def chromium() -> str | None:
 
 
 class Jupyter:
-    """Be a running Jupyter server and a browser."""
+    """A running Jupyter server and a browser."""
 
     def __init__(self, server: JupyterServer, browser: Browser) -> None:
         self.url = server.url
@@ -96,7 +96,7 @@ class Jupyter:
         name = f"{front_end}{self._count}.ipynb"
         path = self._server.notebooks / name
         path.write_text(json.dumps(content or EMPTY))
-        # In a workspace of its own, JupyterLab opens no notebook that was open before.
+        # In a new workspace, JupyterLab does not reopen notebooks of earlier tests.
         where = f"lab/workspaces/{path.stem}/tree" if front_end == "lab" else "notebooks"
         view = self._browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **context})
         try:
@@ -109,16 +109,16 @@ class Jupyter:
 
 
 class Notebook:
-    """Be one notebook, open in one page.
+    """One notebook, open in one page.
 
     Attributes:
         page: The page.
         path: The notebook's file.
-        messages: What was written to the page's console, and errors that nothing caught.
-        dialogs: Messages of dialogs that scripts opened; each is dismissed.
-        requests: URLs that the page asked for.
-        navigations: URLs that the page or a frame in it went to.
-        calls: What scripts called that should not run.
+        messages: What was written to the page's console, and uncaught errors.
+        dialogs: The messages of dialogs that scripts opened; each is dismissed.
+        requests: The URLs that the page requested.
+        navigations: The URLs that the page or a frame in it went to.
+        calls: The calls made by scripts that should not run.
     """
 
     def __init__(self, page: Page, path: Path) -> None:
@@ -134,7 +134,7 @@ class Notebook:
         page.on("dialog", self._dismiss)
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("framenavigated", lambda frame: self.navigations.append(frame.url))
-        # What the hostile texts ask for, and call in any frame.
+        # The address that the hostile texts load from, and the function they call, in any frame.
         page.route("**://evil.example/**", lambda route: route.abort())
         page.expose_function("pwned", lambda: self.calls.append("pwned"))
 
@@ -143,7 +143,7 @@ class Notebook:
         dialog.dismiss()
 
     def open(self, url: str = "") -> None:
-        """Open the notebook, or open it again, and wait for its kernel."""
+        """Open the notebook at `url`, or reload it, and wait for its kernel."""
         if url:
             self.page.goto(url)
         else:
@@ -154,7 +154,7 @@ class Notebook:
         """Run `source` in a new cell at the end; return the cell's index.
 
         Args:
-            wait: Return when it has ended, not when it has started.
+            wait: Return when the cell has ended, not when it has started.
         """
         index = int(self.page.evaluate(RUN, source))
         if wait:
@@ -162,7 +162,7 @@ class Notebook:
         return index
 
     def wait(self) -> None:
-        """Wait until the cell that was run last has ended."""
+        """Wait until the cell that ran last has ended."""
         self.page.evaluate("() => window.ran")
 
     def use(self, server: ScriptedServer) -> None:
@@ -178,7 +178,7 @@ class Notebook:
         return self.run(f"%%copilot {options}\n{prompt}", wait=wait)
 
     def theme(self, name: str) -> None:
-        """Change the theme: ``Light`` or ``Dark``."""
+        """Switch to the theme ``Light`` or ``Dark``."""
         self.page.evaluate(
             "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
             f"JupyterLab {name}",
@@ -193,8 +193,8 @@ class Notebook:
         return self.page.locator(f'.jp-Notebook-cell[data-windowed-list-index="{index}"]')
 
     def seen(self, index: int) -> str:
-        """Scroll to a cell and return what can be seen of its output, which must be something."""
-        # JupyterLab renders a cell that was far away only when it has been scrolled to.
+        """Scroll to a cell and return the visible text of its output, once there is some."""
+        # JupyterLab renders a cell that is far away only after scrolling to it.
         handle = self.page.wait_for_function(
             """index => {
                 const notebook = window.jupyterapp.shell.currentWidget.content;
@@ -207,19 +207,19 @@ class Notebook:
         return str(handle.json_value())
 
     def output(self, index: int) -> Locator:
-        """Return what a cell put out."""
+        """Return the output area of a cell."""
         return self.cell(index).locator(".jp-OutputArea").first
 
     def record(self, index: int) -> None:
-        """Begin to record what can be seen of a cell's output after each change."""
+        """Start recording the visible text of a cell's output after each change."""
         self.page.evaluate(RECORD, index)
 
     def recorded(self) -> list[str]:
-        """End the recording; return what could be seen, change by change."""
+        """Stop recording; return the visible text after each change."""
         return list(self.page.evaluate("() => (window.recording.disconnect(), window.seen)"))
 
     def save(self) -> Any:
-        """Save the notebook; return what is in its file."""
+        """Save the notebook; return the content of its file."""
         self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
         return json.loads(self.path.read_text())
 

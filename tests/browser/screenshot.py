@@ -1,6 +1,6 @@
-"""Take the picture of an answer for the README: ``python tests/browser/screenshot.py``.
+"""Take the README's picture of an answer: ``python tests/browser/screenshot.py``.
 
-Asks the small local model in a real JupyterLab, or the server that is named.
+Asks the small local model in a real JupyterLab, or the server at ``--base-url``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from browser.jupyter import running_jupyter  # noqa: E402  (the tests' directory comes first)
+from browser.jupyter import running_jupyter  # noqa: E402  (needs the path above)
 from browser.notebooks import CHROMIUM_ARGUMENTS, Jupyter, chromium  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
@@ -47,7 +47,7 @@ def main() -> None:
                 notebook.theme("Dark")
             first = notebook.run(f"%load_ext copilot_magic\n{server}")
             last = notebook.ask(options.prompt, options.options)
-            # The fonts of formulas are loaded when they are needed.
+            # Fonts of formulas are loaded when they are first needed.
             notebook.page.wait_for_timeout(1000)
             top = notebook.cell(first).bounding_box()
             bottom = notebook.cell(last).bounding_box()

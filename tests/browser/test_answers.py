@@ -28,7 +28,7 @@ SELECT = """node => {
 
 
 def words(paragraphs: int) -> list[str]:
-    """Return words, each another one, for so many paragraphs of twelve."""
+    """Return the words of that many paragraphs, twelve in each; no two are alike."""
     return [f"p{number}w{word}" for number in range(paragraphs) for word in range(12)]
 
 
@@ -41,13 +41,13 @@ def words_in(text: str) -> list[str]:
 
 
 class Paced:
-    """Answer piece by piece, and stop in the middle until the test lets it go on.
+    """A script that answers piece by piece and can stop in the middle until the test continues it.
 
     Args:
         text: The answer.
         size: Characters of a piece.
         pause: Seconds after each piece.
-        stop_at: Characters after which to wait for `go_on`, or None.
+        stop_at: Wait for `go_on` after this many characters; None never waits.
     """
 
     def __init__(
@@ -82,10 +82,10 @@ def test_text_is_shown_while_the_rest_is_not_even_written(
     expect(notebook.output(index).locator("strong")).to_have_text("The last words.")
 
 
-def test_no_change_takes_away_or_repeats_what_was_seen(
+def test_no_change_removes_or_repeats_what_was_seen(
     notebook: Notebook, server: ScriptedServer
 ) -> None:
-    """The answer has all kinds of blocks, and enough for outputs to be merged on the way."""
+    """The answer has all kinds of blocks, and enough of them that outputs are merged."""
     text = sample(13_000)
     server.script(Paced(text, 20, pause=0.01))
     index = notebook.ask("?", wait=False)
@@ -97,12 +97,12 @@ def test_no_change_takes_away_or_repeats_what_was_seen(
     assert len(states) > 30
     before: list[str] = []
     for state in states:
-        # Of the last number some digits may be missing.
+        # Some digits of the last number may be missing.
         assert state[:-1] == expected[: len(state)][:-1]
         assert len(state) >= len(before)
         before = state
     assert before == expected
-    # Outputs that were merged bring a style of their own, beside that of the answer.
+    # Merged outputs bring a style of their own, besides the stylesheet.
     assert notebook.output(index).locator("style").count() > 1
 
 
@@ -117,7 +117,7 @@ def test_a_node_a_selection_and_the_scroll_position_survive_the_rest(
     expect(notebook.output(index)).to_contain_text(expected[len(expected) // 2 - 24])
     paragraph = notebook.output(index).locator("p", has_text="p9w0")
     notebook.page.evaluate(SELECT, paragraph.element_handle())
-    # Notebook 7 puts an output of more than 100 lines into a box that scrolls, once it is seen.
+    # Notebook 7 puts an output of more than 100 lines into a scroll box once it is visible.
     notebook.page.wait_for_timeout(500)
     notebook.page.evaluate(SELECT, paragraph.element_handle())
     notebook.page.wait_for_timeout(100)
@@ -203,7 +203,7 @@ def test_the_wait_is_shown_with_its_seconds_and_an_interrupt_ends_it(
     expect(notebook.output(index)).not_to_contain_text("Waiting")
 
 
-def test_an_interrupted_answer_stays_with_a_mark(
+def test_an_interrupted_answer_is_kept_with_a_mark(
     notebook: Notebook, server: ScriptedServer
 ) -> None:
     script = Paced("The first words. The last words.", 17, stop_at=17)
@@ -237,27 +237,27 @@ def test_reasoning_is_folded_until_it_is_clicked(
 
 BACKGROUND = """
 import threading
-from copilot_magic.chat.conversation import Conversation, Turn
-from copilot_magic.views.cell import open_view
+from copilot_magic.chat.turn import Turn
+from copilot_magic.views.open import open_view
+from copilot_magic.views.view import Footer
 from copilot_magic.wire.chunks import Delta
-from copilot_magic.settings import Settings
 
 def write():
     go_on.wait(60)
     for start in range(0, len(text), 40):
         view.feed(Delta(content=text[start : start + 40]))
         pause.wait(0.005)
-    view.finish(Turn("?", answer=text, status="complete"), Conversation("the talk"))
+    view.finish(Turn("?", answer=text, status="complete"), Footer(["the talk"], []))
 
 go_on, pause = threading.Event(), threading.Event()
-view = open_view(get_ipython(), settings=Settings())
+view = open_view(get_ipython(), asked="Copilot")
 view.start()
 view.detach()
 threading.Thread(target=write).start()
 """
 
 
-def test_an_answer_goes_on_in_its_own_cell_after_that_has_ended(notebook: Notebook) -> None:
+def test_an_answer_continues_in_its_own_cell_after_that_has_ended(notebook: Notebook) -> None:
     expected = words(70)
     index = notebook.run(f"text = {as_markdown(expected)!r}\n{BACKGROUND}")
     other = notebook.run("go_on.set()\nprint('the other cell')")
@@ -270,7 +270,7 @@ def test_an_answer_goes_on_in_its_own_cell_after_that_has_ended(notebook: Notebo
 def test_a_saved_notebook_shows_the_answer_once_wherever_it_is_opened(
     jupyter: Jupyter, notebook: Notebook, server: ScriptedServer, paragraphs: int
 ) -> None:
-    """Opened again, opened by someone who does not trust it, exported to HTML and to Markdown."""
+    """Reopened, opened by someone who does not trust it, exported to HTML and to Markdown."""
     expected = words(paragraphs)
     server.script(Paced(as_markdown(expected), 40, pause=0.01))
     index = notebook.ask("?")
@@ -294,8 +294,8 @@ def test_a_saved_notebook_shows_the_answer_once_wherever_it_is_opened(
         assert mailed.output(0).locator(".jp-mod-trusted").count() == 0
 
 
-def checked(notebook: Notebook, url: str) -> None:
-    """Assert that nothing has happened that an answer must not do."""
+def assert_harmless(notebook: Notebook, url: str) -> None:
+    """Assert that nothing happened that an answer must not cause."""
     assert notebook.calls == []
     assert notebook.dialogs == []
     assert [r for r in notebook.requests if not r.startswith((url, "data:", "blob:"))] == []
@@ -304,7 +304,7 @@ def checked(notebook: Notebook, url: str) -> None:
 
 
 def test_the_probes_see_what_raw_html_does(notebook: Notebook, jupyter: Jupyter) -> None:
-    """Without this the next test could pass because it looks at nothing."""
+    """Without this, the next test could pass because its probes see nothing."""
     notebook.navigations.clear()
     notebook.run(
         "from IPython.display import HTML\n"
@@ -315,10 +315,10 @@ def test_the_probes_see_what_raw_html_does(notebook: Notebook, jupyter: Jupyter)
     assert notebook.dialogs == ["1"]
     assert "https://evil.example/x.png" in notebook.requests
     with pytest.raises(AssertionError):
-        checked(notebook, jupyter.url)
+        assert_harmless(notebook, jupyter.url)
 
 
-def test_hostile_answers_do_nothing_also_when_the_notebook_is_opened_again(
+def test_hostile_answers_do_nothing_even_when_the_notebook_is_reopened(
     jupyter: Jupyter, front_end: str, server: ScriptedServer
 ) -> None:
     names = list(PAYLOADS)
@@ -339,11 +339,11 @@ def test_hostile_answers_do_nothing_also_when_the_notebook_is_opened_again(
         ]
         for cell in cells:
             assert "Copilot" in notebook.seen(cell)
-        checked(notebook, jupyter.url)
+        assert_harmless(notebook, jupyter.url)
         notebook.save()
         notebook.open()
         notebook.navigations.clear()
         for cell in cells:
             assert "Copilot" in notebook.seen(cell)
             assert notebook.output(cell).locator(".jp-mod-trusted").count() > 0
-        checked(notebook, jupyter.url)
+        assert_harmless(notebook, jupyter.url)

@@ -1,4 +1,4 @@
-"""What answers cost on a real kernel's iopub channel, and that they arrive whole."""
+"""What an answer costs on a real kernel's iopub channel, and that it arrives whole."""
 
 from __future__ import annotations
 
@@ -16,24 +16,29 @@ from jupyter_client.session import Session
 from live_kernel import LiveKernel, Run
 from scripted_server import Exchange, ScriptedServer
 
-from copilot_magic.views.cell import MAX_OUTPUTS
+from copilot_magic.views.outputs import MAX_OUTPUTS
 
 SHOWN = ("display_data", "update_display_data")
-# Real time is shortened so much where tokens come at a pace; the view paints so much more often.
+# Tokens at a reader's pace come this many times as fast, and the view paints as much more often.
 FASTER = 10
 FAST_PAINTS = f"""
-from copilot_magic.views import cell as display
-display.MIN_INTERVAL /= {FASTER}
-display.MAX_INTERVAL /= {FASTER}
+from functools import partial
+from copilot_magic.views import cell, open as opening
+
+opening.CellView = partial(
+    cell.CellView,
+    min_interval=cell.MIN_INTERVAL / {FASTER},
+    max_interval=cell.MAX_INTERVAL / {FASTER},
+)
 """
 
 
 class Written:
-    """Answer with a text in tokens of four characters.
+    """A script that answers with a text in tokens of four characters.
 
     Args:
         text: The answer.
-        rate: Tokens a second, or None for as fast as it goes.
+        rate: Tokens a second, or None for full speed.
     """
 
     def __init__(self, text: str, rate: float | None = None) -> None:
@@ -52,7 +57,7 @@ class Written:
 
 
 def size_of(run: Run) -> int:
-    """Return the bytes of all messages that show something."""
+    """Return the size of all messages that show something, in bytes."""
     session = Session(key=b"key")
     shown = [message for message in run.messages if message["msg_type"] in SHOWN]
     return sum(len(part) for message in shown for part in session.serialize(message))
@@ -62,7 +67,7 @@ def source_of(run: Run) -> str:
     return "".join(output["text/plain"] for output in run.outputs)
 
 
-def test_at_full_speed_the_bytes_grow_with_the_answer_and_not_faster(
+def test_at_full_speed_the_bytes_grow_no_faster_than_the_answer(
     kernel: LiveKernel, server: ScriptedServer
 ) -> None:
     ratios = {}
@@ -78,7 +83,7 @@ def test_at_full_speed_the_bytes_grow_with_the_answer_and_not_faster(
 
 
 def test_at_a_readers_pace_the_bytes_are_few(kernel: LiveKernel, server: ScriptedServer) -> None:
-    """100 tokens a second, where sending all of it at each paint takes hundreds of bytes each."""
+    """At 100 tokens a second, sending all of it each time takes hundreds of bytes a character."""
     kernel.run(FAST_PAINTS)
     ratios = {}
     for characters in (2_000, 20_000):
@@ -91,7 +96,7 @@ def test_at_a_readers_pace_the_bytes_are_few(kernel: LiveKernel, server: Scripte
     assert max(ratios.values()) <= 80, ratios
 
 
-def test_an_interrupt_keeps_what_came_and_the_next_prompt_works(
+def test_an_interrupt_keeps_what_arrived_and_the_next_prompt_works(
     kernel: LiveKernel, server: ScriptedServer
 ) -> None:
     interrupted = False
@@ -117,26 +122,26 @@ def test_an_interrupt_keeps_what_came_and_the_next_prompt_works(
 
 DETACHED = """
 import threading
-from copilot_magic.chat.conversation import Conversation, Turn
-from copilot_magic.views.cell import open_view
+from copilot_magic.chat.turn import Turn
+from copilot_magic.views.open import open_view
+from copilot_magic.views.view import Footer
 from copilot_magic.wire.chunks import Delta
-from copilot_magic.settings import Settings
 
 def write():
     for start in range(0, len(text), 100):
         view.feed(Delta(content=text[start : start + 100]))
         threading.Event().wait(0.002)
-    view.finish(Turn("?", answer=text, status="complete"), Conversation("talk"))
+    view.finish(Turn("?", answer=text, status="complete"), Footer(["talk"], []))
 
-view = open_view(get_ipython(), settings=Settings())
+view = open_view(get_ipython(), asked="Copilot")
 view.start()
 view.detach()
 threading.Timer(0.5, write).start()
 """
 
 
-def test_an_answer_that_goes_on_after_its_cell_opens_no_more_outputs(kernel: LiveKernel) -> None:
-    """A new output could land in the cell that ran last; an update finds its own."""
+def test_an_answer_that_continues_after_its_cell_opens_no_more_outputs(kernel: LiveKernel) -> None:
+    """A new output could land in the cell that ran last; an update finds its own cell."""
     text = sample(20_000)
     run = kernel.run(f"text = {text!r}\n{DETACHED}")
     later = kernel.late(2.0)
@@ -146,7 +151,7 @@ def test_an_answer_that_goes_on_after_its_cell_opens_no_more_outputs(kernel: Liv
     assert source_of(Run(run.messages + later)) == text
 
 
-def test_a_notebook_that_runs_unattended_keeps_the_final_state_alone(
+def test_a_notebook_that_runs_unattended_keeps_the_final_state_only(
     server: ScriptedServer, tmp_path: Path
 ) -> None:
     short, long = "One **short** answer.", sample(9_000)
@@ -184,7 +189,7 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_through_a_jupyter_server_an_answer_at_full_speed_is_complete(
     jupyter: JupyterServer, server: ScriptedServer, tokens: int
 ) -> None:
-    """A Jupyter server drops messages that are too many, and with them the end of the answer."""
+    """A Jupyter server drops messages if there are too many, and with them the answer's end."""
     text = sample(4 * tokens)
     server.script(Written(text))
     run = Run()

@@ -1,0 +1,127 @@
+"""What every view has in common: its protocol, the footer and the waiting line."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..chat.turn import Turn
+from ..text import escape
+from ..wire.chunks import Delta, Waiting
+
+__all__ = ["QUIET_START", "Footer", "View", "WaitingLine", "in_kernel", "next_try"]
+
+QUIET_START = 0.4
+"""Seconds of waiting that pass before a view mentions the wait."""
+
+
+class View(Protocol):
+    """One answer on display: `start`, then `feed` with every event, then `finish`, once."""
+
+    def start(self) -> None:
+        """Show that the user is waiting for an answer."""
+
+    def feed(self, event: Delta | Waiting) -> None:
+        """Show an event of the stream, now or with the next paint."""
+
+    def detach(self) -> None:
+        """Prepare to continue after the cell has ended; call it while the cell still runs."""
+
+    def finish(self, turn: Turn, footer: Footer) -> None:
+        """Show the final state: the whole answer, however it ended, and `footer`."""
+
+
+@dataclass(frozen=True)
+class Footer:
+    """The line below an answer: facts, and marks that deserve a glance."""
+
+    facts: list[str]
+    marks: list[str]
+
+    @classmethod
+    def of(cls, turn: Turn, name: str = "", advice: str = "") -> Footer:
+        """Return the footer of `turn`; it is empty if the turn failed without a word.
+
+        Args:
+            turn: The turn.
+            name: The name of its conversation, which is one of the facts.
+            advice: What to do about an answer that stopped at the length limit. After an interrupt
+                or an error, the cell's own error message says so.
+        """
+        if turn.status == "failed" and not turn.answer:
+            return cls([], [])
+        facts = [turn.model, turn.provider, f"{turn.elapsed:.1f} s" if turn.elapsed else ""]
+        tokens = (turn.usage or {}).get("completion_tokens")
+        writing = turn.elapsed - (turn.first_token or 0.0)
+        if isinstance(tokens, int) and tokens > 1 and writing > 0 and not turn.replayed:
+            facts.append(f"{tokens / writing:.0f} tokens/s")
+        facts.append(name)
+        marks = list(turn.marks)
+        if advice and turn.status == "complete" and turn.cut_off:
+            # The outcome is the first mark.
+            marks[0] = f"{marks[0]} – {advice}"
+        return cls([fact for fact in facts if fact], [*marks, *turn.notes])
+
+    def __str__(self) -> str:
+        return " · ".join([*self.facts, *self.marks])
+
+    @property
+    def html(self) -> str:
+        """Return the footer as HTML; empty if there is nothing to say."""
+        parts = [escape(fact) for fact in self.facts]
+        parts += [f'<span class="copilot-mark">{escape(mark)}</span>' for mark in self.marks]
+        return f'<div class="copilot-footer">{" · ".join(parts)}</div>' if parts else ""
+
+
+class WaitingLine:
+    """The line that says what the user is waiting for, until the first word arrives.
+
+    Args:
+        asked: Whom the user is waiting for.
+        quiet_start: Seconds before the line appears.
+    """
+
+    def __init__(self, asked: str, quiet_start: float = QUIET_START) -> None:
+        self._asked = asked
+        self._quiet_start = quiet_start
+        self._started = time.monotonic()
+        self._retry: tuple[float, str] | None = None
+
+    def update(self, event: Delta | Waiting) -> None:
+        """Note that the client announced a wait, or that the wait is over."""
+        if isinstance(event, Waiting):
+            self._retry = (time.monotonic() + event.seconds, event.reason)
+        else:
+            self._retry = None
+
+    def text(self, *, thinking: bool = False) -> str:
+        """Return the line with the seconds waited; empty if it is too early for one.
+
+        Args:
+            thinking: The model has begun to think aloud.
+        """
+        now = time.monotonic()
+        if self._retry is not None and self._retry[0] > now:
+            return next_try(self._retry[1], self._retry[0] - now)
+        waited = now - self._started
+        if waited < self._quiet_start:
+            return ""
+        what = "Thinking" if thinking else f"Waiting for {self._asked}"
+        seconds = f" {waited:.0f} s" if waited >= 1 else ""
+        return f"{what} …{seconds}"
+
+    def until_next(self) -> float:
+        """Return the seconds until `text` changes."""
+        waited = time.monotonic() - self._started
+        return self._quiet_start - waited if waited < self._quiet_start else 1.0 - waited % 1.0
+
+
+def next_try(reason: str, seconds: float) -> str:
+    """Return the line that announces a wait before the next try."""
+    return f"{reason} – next try in {seconds:.0f} s"
+
+
+def in_kernel(shell: object) -> bool:
+    """Say whether `shell` is a Jupyter kernel's, so that a front end renders what it publishes."""
+    return hasattr(shell, "kernel")
