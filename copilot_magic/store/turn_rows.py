@@ -118,9 +118,14 @@ def supersede(
 
 
 def reinstate_replaced(connection: sqlite3.Connection, conversation_id: str, turn_id: str) -> None:
-    """Give the place of a turn back to the turn that it replaced."""
+    """Give the place of a turn back to the turn that it replaced.
+
+    If a third turn has superseded it meanwhile, the place is that one's.
+    """
     row = connection.execute(
-        "SELECT id FROM turn WHERE conversation_id = ? AND superseded_by = ?",
+        "SELECT old.id FROM turn AS old JOIN current_turn AS new"
+        " ON new.conversation_id = old.conversation_id AND new.id = old.superseded_by"
+        " WHERE old.conversation_id = ? AND new.id = ? ORDER BY old.started",
         (conversation_id, turn_id),
     ).fetchone()
     if row is not None:

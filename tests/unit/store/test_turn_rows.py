@@ -64,6 +64,41 @@ def test_a_turn_that_received_nothing_gives_its_place_back(store: Store) -> None
     assert store.list()[0].turns == 1
 
 
+@pytest.mark.parametrize("answer", ["Slow.", ""])
+def test_a_turn_that_ends_after_it_was_replaced_takes_no_place_again(
+    store: Store, answer: str
+) -> None:
+    conversation = Conversation("Talk")
+    first = asked(store, conversation, "one")
+    slow = begun(store, conversation, "one, again", replaces=first)
+    asked(store, conversation, "one, a third time", "Quick.", replaces=slow)
+    ended(store, conversation, slow, answer, replaced=first)
+    assert [turn.answer for turn in loaded(store, "Talk").turns] == ["Quick."]
+
+
+def test_a_turn_keeps_its_place_if_the_one_that_replaced_it_received_nothing(store: Store) -> None:
+    conversation = Conversation("Talk")
+    first = asked(store, conversation, "one")
+    slow = begun(store, conversation, "one, again", replaces=first)
+    asked(store, conversation, "one, a third time", "", replaces=slow)
+    ended(store, conversation, slow, "Slow.", replaced=first)
+    assert [turn.answer for turn in conversation.turns] == ["Slow."]
+    assert [turn.answer for turn in loaded(store, "Talk").turns] == ["Slow."]
+
+
+def test_a_place_goes_back_to_the_turn_that_had_an_answer_not_to_a_failed_try(
+    store: Store,
+) -> None:
+    for number in range(8):  # a wrong order by the turns' random ids would show in some of them
+        conversation = Conversation(f"Talk {number}")
+        first = asked(store, conversation, "one")
+        slow = begun(store, conversation, "one, again", replaces=first)
+        asked(store, conversation, "one, a third time", "", replaces=slow)
+        ended(store, conversation, slow, "", replaced=first)
+        assert [turn.prompt for turn in conversation.turns] == ["one"]
+        assert [turn.prompt for turn in loaded(store, conversation.name).turns] == ["one"]
+
+
 @pytest.mark.parametrize(
     ("turns", "standing"),
     [
