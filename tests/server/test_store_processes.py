@@ -18,29 +18,33 @@ from pathlib import Path
 
 import pytest
 
-from copilot_magic.chat.conversation import Conversation, Turn
-from copilot_magic.store.store import ReplayFile, Store
+from copilot_magic.chat.conversation import Conversation
+from copilot_magic.chat.turn import Turn
+from copilot_magic.store.replay import ReplayFile
+from copilot_magic.store.store import Store
 
 KILLS = 50
 AT_ONCE = 10
-# Seconds. A writer whose own reports are further apart than this stood still with its machine, and
-# says nothing about what it would have lost.
+# Seconds. If a writer's own reports are further apart than this, its machine stood still, and they
+# say nothing about what it would have lost.
 STANDSTILL = 0.2
 
 HEAD = """
 import os, random, signal, sys, time
 from contextlib import suppress
-from copilot_magic.store import store as module
-from copilot_magic.chat.conversation import Conversation, Turn
+from copilot_magic.chat.conversation import Conversation
+from copilot_magic.chat.turn import Turn
 from copilot_magic.errors import StoreError
+from copilot_magic.store.replay import ReplayFile
+from copilot_magic.store.store import Store
 
 def say(*words):
     print(*words, flush=True)
 """
 
-# Asks turn after turn in one conversation, and tells what it has received and what is complete.
+# Asks turn after turn in one conversation, and reports what it has received and what is complete.
 ENDLESS_WRITER = """
-store = module.Store.open(sys.argv[1])
+store = Store.open(sys.argv[1])
 conversation = store.load(sys.argv[2]) or Conversation(sys.argv[2])
 while True:
     turn = Turn("Count")
@@ -48,11 +52,11 @@ while True:
     store.begin_turn(conversation, turn)
     for number in range(random.choice([0, 10, 300])):
         turn.answer += f"{number}, "
-        store.grow_turn(turn)
+        store.grow_turn(turn.id, turn.answer, turn.reasoning)
         say("grown", turn.id, len(turn.answer), time.monotonic())
         time.sleep(random.uniform(0, 0.02))
     turn.status = "complete"
-    store.end_turn(turn, conversation)
+    store.end_turn(conversation, turn)
     say("ended", turn.id, len(turn.answer), time.monotonic())
 """
 
@@ -74,21 +78,21 @@ def hears(process: subprocess.Popen[str]) -> str:
 
 
 def tell(process: subprocess.Popen[str]) -> None:
-    """Let a process go on that waits for a line."""
+    """Send a line to a process that waits for one."""
     assert process.stdin is not None
     process.stdin.write("\n")
     process.stdin.flush()
 
 
 def ended(process: subprocess.Popen[str]) -> str:
-    """Wait until the process ends by itself, and return what it printed."""
+    """Wait until the process exits by itself, and return what it printed."""
     printed, complaints = process.communicate(timeout=300)
     assert process.returncode == 0, complaints
     return printed
 
 
 def all_ended(processes: Iterable[subprocess.Popen[str]]) -> list[str]:
-    """Let waiting processes go on at once, and return what each printed until its end."""
+    """Start waiting processes at the same moment, and return what each printed until it exited."""
     with ExitStack() as stack:
         running = [stack.enter_context(process) for process in processes]
         for process in running:
@@ -104,7 +108,7 @@ def check_integrity(path: str) -> None:
 
 
 def killed_while_writing(path: str, name: str) -> tuple[float, list[tuple[str, str, int, float]]]:
-    """Kill a writer at a random moment; return that moment and what it said until then."""
+    """Kill a writer at a random moment; return that moment and what it reported until then."""
     with python(ENDLESS_WRITER, path, name) as process:
         assert process.stdout is not None
         said = [process.stdout.readline()]
@@ -149,12 +153,11 @@ def test_a_process_killed_at_any_moment_loses_at_most_the_last_second(tmp_path: 
 def test_a_turn_is_streaming_while_its_process_lives_and_interrupted_after(tmp_path: Path) -> None:
     path = str(tmp_path / "conversations.db")
     code = """
-store = module.Store.open(sys.argv[1])
+store = Store.open(sys.argv[1])
 conversation, turn = Conversation("Talk"), Turn("Tell me")
 conversation.begin(turn)
 store.begin_turn(conversation, turn)
-turn.answer = "Once upon"
-store.grow_turn(turn)
+store.grow_turn(turn.id, "Once upon", "")
 store.close()
 say("begun")
 sys.stdin.read()
@@ -180,11 +183,13 @@ def test_a_turn_killed_before_its_first_word_gives_its_place_back(tmp_path: Path
     first = Turn("one", answer="Yes.", status="complete")
     conversation.begin(first)
     with closing(Store.open(path)) as store:
-        store.save_conversation(conversation)
+        store.save(conversation)
         code = """
-store = module.Store.open(sys.argv[1])
+store = Store.open(sys.argv[1])
 conversation, turn = store.load("Talk"), Turn("one, again")
-store.begin_turn(conversation, turn, replaces=conversation.begin(turn, at=0))
+first = conversation.turns[0]
+conversation.begin(turn, first)
+store.begin_turn(conversation, turn, replaces=first.id)
 os.kill(os.getpid(), signal.SIGKILL)
 """
         with python(code, path) as process:
@@ -197,20 +202,19 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_eight_processes_write_two_hundred_turns_each_and_none_is_lost(tmp_path: Path) -> None:
     path = str(tmp_path / "conversations.db")
     code = """
-module.GROWTH_INTERVAL = 0.002
 say("ready")
 sys.stdin.readline()
-store = module.Store.open(sys.argv[1])
+store = Store.open(sys.argv[1], growth_interval=0.002)
 conversation = Conversation("Talk")
 for number in range(200):
     turn = Turn(f"Question {number}")
     conversation.begin(turn)
-    store.begin_turn(conversation, turn)
+    conversation.name = store.begin_turn(conversation, turn)
     for word in ("To ", "be ", "or ", "not ") * 50:
         turn.answer += word
-        store.grow_turn(turn)
+        store.grow_turn(turn.id, turn.answer, turn.reasoning)
     turn.status = "complete"
-    store.end_turn(turn, conversation)
+    store.end_turn(conversation, turn)
 store.close()
 say(conversation.name)
 """
@@ -228,13 +232,13 @@ say(conversation.name)
     check_integrity(path)
 
 
-def test_many_processes_may_make_the_file_at_the_same_moment(tmp_path: Path) -> None:
+def test_many_processes_may_create_the_file_at_the_same_moment(tmp_path: Path) -> None:
     code = """
 say("ready")
 sys.stdin.readline()
 for number in range(20):
-    store = module.Store.open(os.path.join(sys.argv[1], f"{number}.db"))
-    store.save_conversation(Conversation("Talk"))
+    store = Store.open(os.path.join(sys.argv[1], f"{number}.db"))
+    store.save(Conversation("Talk"))
     store.close()
 """
     all_ended(python(code, str(tmp_path)) for _ in range(6))
@@ -244,36 +248,35 @@ for number in range(20):
 
 
 SAVER = """
-module.PATIENCE = float(sys.argv[2])
-store = module.Store.open(sys.argv[1])
+store = Store.open(sys.argv[1], lock_timeout=float(sys.argv[2]))
 say("ready")
 sys.stdin.readline()
 try:
     say("saving")
-    store.save_conversation(Conversation("Talk"))
+    store.save(Conversation("Talk"))
 except StoreError as error:
     say(error)
 sys.stdin.readline()
-store.save_conversation(Conversation("Talk"))
+store.save(Conversation("Talk"))
 say([summary.name for summary in store.list()])
 store.close()
 """
 
 
-@pytest.mark.parametrize("patience", [0.1, 60])
+@pytest.mark.parametrize("lock_timeout", [0.1, 60])
 def test_a_file_held_by_another_program_is_waited_for_and_reported_in_the_end(
-    tmp_path: Path, patience: float
+    tmp_path: Path, lock_timeout: float
 ) -> None:
     path = str(tmp_path / "conversations.db")
     with (
-        python(SAVER, path, str(patience)) as process,
+        python(SAVER, path, str(lock_timeout)) as process,
         closing(sqlite3.connect(path, isolation_level=None)) as holder,
     ):
         assert hears(process) == "ready"
         holder.execute("BEGIN IMMEDIATE")
         tell(process)
         assert hears(process) == "saving"
-        if patience < 1:
+        if lock_timeout < 1:
             assert "database is locked" in hears(process)
             holder.execute("ROLLBACK")
             tell(process)
@@ -289,9 +292,9 @@ def test_a_file_held_by_another_program_is_waited_for_and_reported_in_the_end(
 def test_an_interrupt_at_any_moment_leaves_file_and_store_in_order(tmp_path: Path) -> None:
     path = str(tmp_path / "conversations.db")
     code = """
-store = module.Store.open(sys.argv[1])
+store = Store.open(sys.argv[1])
 conversation = Conversation("Talk")
-store.save_conversation(conversation)
+store.save(conversation)
 written, interrupts = set(), 0
 say("ready")
 while interrupts < 200:
@@ -300,9 +303,9 @@ while interrupts < 200:
             turn = Turn("Say", answer="word " * 100)
             conversation.begin(turn)
             store.begin_turn(conversation, turn)
-            store.grow_turn(turn)
+            store.grow_turn(turn.id, turn.answer, turn.reasoning)
             turn.status = "complete"
-            store.end_turn(turn, conversation)
+            store.end_turn(conversation, turn)
             written.add(turn.id)
     except KeyboardInterrupt:
         interrupts += 1
@@ -327,7 +330,7 @@ def test_processes_that_keep_answers_at_once_keep_them_all(tmp_path: Path) -> No
     code = """
 say("ready")
 sys.stdin.readline()
-file = module.ReplayFile(sys.argv[1])
+file = ReplayFile(sys.argv[1])
 for number in range(25):
     file.keep(f"{sys.argv[2]} {number}", Turn("Say", answer="word\\n" * 20))
 """
