@@ -30,9 +30,10 @@ def well_formed(text: str) -> str:
     JSON may escape one character as two surrogates. Pairs are joined, and a surrogate without its
     other half becomes U+FFFD.
     """
-    if _SURROGATE.search(text):
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
+    # Asking whether it is ASCII costs nothing, and most long texts are.
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def one_line(text: str, limit: int = 300) -> str:
