@@ -6,9 +6,11 @@ import argparse
 import keyword
 import math
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from ..chat.prompt import Options, Prompt
@@ -25,8 +27,11 @@ class Parser(argparse.ArgumentParser):
         self._see = see
 
     def error(self, message: str) -> NoReturn:
-        """Raise what is wrong with the arguments."""
-        raise UsageError(f"{self.prog}: {message}", f"{self._see} lists the options")
+        """Raise what is wrong with the arguments, and name the option that was probably meant."""
+        unknown = re.search(r"unrecognized arguments: (--\S+)", message)
+        close = get_close_matches(unknown[1], self._option_string_actions, 1) if unknown else []
+        meant = f"Did you mean {close[0]}? " if close else ""
+        raise UsageError(f"{self.prog}: {message}", f"{meant}{self._see} lists the options")
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,27 @@ class PromptLine:
             UsageError: An option is unknown, or its value cannot be used.
         """
         return cls.of(vars(_prompt_parser().parse_args(split_words(line))))
+
+    @classmethod
+    def parse_cell(cls, line: str, cell: str) -> tuple[PromptLine, str]:
+        """Return the options of a ``%%copilot`` cell and its prompt.
+
+        The prompt is the body of the cell. If there is none, it is what stands on the line.
+
+        Raises:
+            UsageError: An option is unknown or its value cannot be used, or there is no prompt.
+        """
+        if cell.strip():
+            return cls.parse(line), cell.strip("\n")
+        if line.strip() and not line.lstrip().startswith("-"):
+            return cls(), line.strip()
+        parser = _prompt_parser()
+        known, others = parser.parse_known_args(split_words(line))
+        if options := [word for word in others if word.startswith("-")]:
+            parser.error(f"unrecognized arguments: {' '.join(options)}")
+        if not others:
+            raise UsageError("the prompt is empty", "Write it below the line with %%copilot")
+        return cls.of(vars(known)), " ".join(others)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> PromptLine:

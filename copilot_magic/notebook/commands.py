@@ -65,7 +65,12 @@ def run_command(notebook: Notebook, words: list[str]) -> None:
     command = COMMANDS.get(name)
     if command is None:
         close = get_close_matches(name, COMMANDS, 1)
-        meant = f"did you mean %copilot {close[0]}?" if close else "%copilot? lists them"
+        if close:
+            meant = f"Did you mean %copilot {close[0]}?"
+        elif arguments:
+            meant = f"To ask, use two percent signs: %%copilot {one_line(' '.join(words), 60)}"
+        else:
+            meant = "%copilot? lists them"
         raise UsageError(f"there is no command {name!r}", meant)
     if command.name != "serve":  # it has options of its own
         arguments = command.expect_arguments(arguments)

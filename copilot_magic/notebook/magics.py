@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 from textwrap import indent
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
-from ..errors import UsageError
 from ..session.session import Session
 from ..settings import Settings
 from ..views.printing import say
@@ -36,6 +36,8 @@ ASKING_HELP = """Ask what is in the cell, and watch the answer arrive.
 
     %%copilot
     Hello, i am Heiner. How are you?
+
+A short prompt can stand on the line itself: ``%%copilot What is pandas?``.
 
 The next ``%%copilot`` cell continues the conversation. The last answer is in ``_copilot``: a
 ``str`` with ``.code``, ``.usage``, ``.model`` and more. Interrupt the kernel to stop an answer;
@@ -97,10 +99,8 @@ class CopilotMagics(Magics):
     @cell_magic("copilot")  # type: ignore[arg-type]  # IPython leaves its decorators untyped
     def ask_cell(self, line: str, cell: str) -> None:  # noqa: D102  # see below
         with with_hints():
-            options = PromptLine.parse(line)
-            if not cell.strip():
-                raise UsageError("the prompt is empty", "Write it below the line with %%copilot")
-            notebook, text = self.up_to_date(), cell.strip("\n")
+            options, text = PromptLine.parse_cell(line, cell)
+            notebook = self.up_to_date()
             if options.dry_run:
                 say(preview_prompt(notebook, text, options))
             else:
@@ -129,6 +129,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     magics = CopilotMagics(shell, session)
     shell.register_magics(magics)
     add_completion(shell, magics.up_to_date)
+    shell.input_transformers_cleanup.append(_with_body)
     atexit.register(magics.notebook.session.close)
     if served is not None:
         serve(magics.notebook, *served)
@@ -149,3 +150,11 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     shell.configurables.remove(magics)
     shell.user_ns.pop("_copilot", None)
     remove_completion(shell)
+    shell.input_transformers_cleanup.remove(_with_body)
+
+
+def _with_body(lines: list[str]) -> list[str]:
+    """Give a ``%%copilot`` cell of one line a body; IPython refuses cell magics without one."""
+    if len(lines) == 1 and re.match(r"%%copilot(\s|$)", lines[0]):
+        return [lines[0].rstrip("\n") + "\n", "\n"]
+    return lines

@@ -72,3 +72,33 @@ def test_what_goes_into_a_request_has_an_option_of_its_own_name() -> None:
     """So a new one is added in two places: `Options` and the parser. Exports rely on it."""
     for option in fields(Options):
         assert f"--{option.name.replace('_', '-')}" in option_names()
+
+
+@pytest.mark.parametrize(
+    ("line", "cell", "options", "text"),
+    [
+        ("", "hi\n", "", "hi"),
+        ("--raw", "\nhi\n  there\n", "--raw", "hi\n  there"),
+        ("hi there", "", "", "hi there"),
+        ('What\'s a "mean"?', " \n", "", 'What\'s a "mean"?'),
+        ("-m x hi there --raw", "", "-m x --raw", "hi there"),
+    ],
+)
+def test_a_prompt_is_the_cells_body_or_what_stands_on_the_line(
+    line: str, cell: str, options: str, text: str
+) -> None:
+    assert PromptLine.parse_cell(line, cell) == (PromptLine.parse(options), text)
+
+
+@pytest.mark.parametrize(
+    ("line", "cell", "said"),
+    [("", " \n", "empty"), ("--raw", "", "empty"), ("hello", "hi\n", "hello"), ("--x", "", "--x")],
+)
+def test_a_cell_that_cannot_be_asked_says_why(line: str, cell: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        PromptLine.parse_cell(line, cell)
+
+
+def test_a_misspelt_option_names_the_one_that_was_meant() -> None:
+    with pytest.raises(UsageError, match="Did you mean --temperature"):
+        PromptLine.parse("--temprature 0.5")

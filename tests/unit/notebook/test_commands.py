@@ -56,9 +56,14 @@ def test_a_wrong_number_of_arguments_says_what_the_command_takes(
 
 
 def test_an_unknown_command_names_the_closest_one(notebook: Notebook) -> None:
-    with pytest.raises(UsageError, match="did you mean %copilot status") as caught:
+    with pytest.raises(UsageError, match="Did you mean %copilot status") as caught:
         run_command(notebook, ["statsu"])
     assert "statsu" in caught.value.message
+
+
+def test_a_question_in_the_place_of_a_command_says_how_to_ask(notebook: Notebook) -> None:
+    with pytest.raises(UsageError, match="%%copilot What is pandas"):
+        run_command(notebook, ["What", "is", "pandas"])
 
 
 def test_every_command_is_explained() -> None:

@@ -73,3 +73,12 @@ def test_an_error_is_one_line_that_names_a_magic(
         magics.command("use nobody")
     (line,) = caught.value._render_traceback_()
     assert line.endswith("there is no conversation 'nobody'. %copilot list shows them")
+
+
+def test_a_prompt_on_the_line_of_a_cell_without_a_body_is_asked(
+    magics: CopilotMagics, shell: InteractiveShell, server: ScriptedServer
+) -> None:
+    shell.run_cell("%%copilot hi there?").raise_error()
+    assert server.posts[0]["messages"][-1]["content"] == "hi there?"
+    with pytest.raises(UsageError, match="empty"):
+        shell.run_cell("%%copilot").raise_error()
