@@ -63,6 +63,8 @@ def markdown_parser(remote_images: bool, /) -> MarkdownIt:
     parser.validateLink = lambda url: True  # type: ignore[method-assign]
     for name, rule in _RENDER_RULES.items():
         parser.add_render_rule(name, rule)
+    # The parser compiles its rules at first use, and a second thread would see half of them.
+    parser.render("x")
     return parser
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+from markdown_it.ruler import Ruler
 from rendering import check, streamed
 
+from copilot_magic.markdown.parser import markdown_parser
 from copilot_magic.markdown.render import bundle, render
 
 
@@ -47,3 +50,13 @@ def test_a_task_is_a_sign_not_a_form_field() -> None:
         render("- [ ] a\n- [x] b\n- [y] c")
         == "<ul>\n<li>☐ a</li>\n<li>☑ b</li>\n<li>[y] c</li>\n</ul>\n"
     )
+
+
+def test_the_rules_are_compiled_before_two_threads_can_share_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """markdown-it compiles them at first use, without a lock."""
+    markdown_parser.cache_clear()
+    markdown_parser(False)
+    monkeypatch.delattr(Ruler, "__compile__")
+    assert render("# *a*\n\n| b |\n|---|") != ""
