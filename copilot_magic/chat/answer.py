@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..markdown.stream import CodeBlock
+    from ..markdown.render import CodeBlock
     from .turn import Status, Turn
 
 __all__ = ["Answer"]
@@ -61,7 +61,7 @@ class Answer(str):
     @property
     def code(self) -> list[CodeBlock]:
         """Return the answer's code blocks, each with its ``language`` and ``code``."""
-        from ..markdown.stream import code_blocks
+        from ..markdown.render import code_blocks
 
         return code_blocks(self.markdown)
 
@@ -72,6 +72,6 @@ class Answer(str):
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Show the answer rendered; IPython's own ``Markdown`` would run what is in it."""
-        from ..markdown.stream import bundle
+        from ..markdown.render import bundle
 
         return bundle(self.markdown)

@@ -1,7 +1,7 @@
-"""Measure what rendering an answer costs while it is written.
+"""Measure what it costs to render an answer while it is being written.
 
-Each text is fed in tokens of four characters; the tail is asked for after every eighth token, as
-a view does that paints 20 times a second while 160 tokens come in.
+Each text is fed in tokens of four characters. The tail is read after every eighth token, like a
+view that paints 20 times a second while 160 tokens arrive.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import statistics
 import time
 
-from copilot_magic.markdown.stream import Stream, render
+from copilot_magic.markdown.render import render
+from copilot_magic.markdown.stream import Stream
 
 PROSE = """\
 ## A heading of section {n}
@@ -52,7 +53,7 @@ TEXTS = {
 
 
 def measure(name: str, length: int) -> None:
-    """Print the costs of one kind of text, streamed to `length` characters."""
+    """Print the figures for one kind of text, streamed until it has `length` characters."""
     text, n = "", 0
     while len(text) < length:
         text += TEXTS[name](n)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rendering import check, text_of
 
 from copilot_magic.text import (
     contains,
@@ -12,6 +17,7 @@ from copilot_magic.text import (
     one_line,
     printable,
     well_formed,
+    without_controls,
     without_credentials,
 )
 
@@ -25,11 +31,33 @@ def test_a_long_text_is_cut() -> None:
 
 
 def test_control_characters_become_visible_and_line_ends_one_kind() -> None:
-    assert printable("a\x1b[0m\r\nb\rc\x7f\u202e") == "a␛[0m\nb\nc␡<U+202E>"
+    assert printable("a\x1b[0m\x07\r\nb\rc\td\x7f\x9b\u202e") == "a␛[0m␇\nb\nc\td␡<U+009B><U+202E>"
+
+
+def test_plain_words_stay_as_they_are() -> None:
+    assert printable("grüße 👋\n\t") == "grüße 👋\n\t"
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=0x20FF)))
+def test_no_printable_text_controls_a_terminal(text: str) -> None:
+    assert not re.search(
+        "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", printable(text)
+    )
+
+
+def test_control_characters_can_be_removed() -> None:
+    assert without_controls("a\x1b[0m\tb\n\x00\x9b\u202e") == "a[0m\tb\n"
 
 
 def test_html_shows_the_text_as_it_is() -> None:
     assert escape("<b title='x'>\x00") == "&lt;b title=&#x27;x&#x27;&gt;␀"
+
+
+@given(st.text())
+def test_escaped_text_reads_the_same_and_is_no_markup(text: str) -> None:
+    check(escape(text))
+    assert not re.search("[<\"']", escape(text))
+    assert text_of(escape(text)) == printable(text)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,148 @@
+"""The blocks of a text that are not settled yet, taken line by line."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from ..text import well_formed, without_controls
+from .code import GrowingCode
+from .cut import LISTS, PART, OpenBlock, find_cut, mark_cut_off, mark_resumed
+from .parser import markdown_parser
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markdown_it.token import Token
+
+__all__ = ["Blocks"]
+
+# A line that may begin a block, or that ends one because it is blank.
+_MAY_BEGIN = re.compile(r"[ \t]*$| {0,3}[#>*+\-=_`~|$\\:0-9]")
+_IN_LIST = re.compile(r"[ \t]*$|  |\t|[-+*] |\d{1,9}[.)] ")
+# Lines that continue the block before them. Parsing all of it again at each would be quadratic.
+_CONTINUES = {
+    "bullet_list_open": _IN_LIST,
+    "ordered_list_open": _IN_LIST,
+    "blockquote_open": re.compile(r" {0,3}>"),
+    "table_open": re.compile(r" {0,3}\|"),
+    "code_block": re.compile(r"[ \t]*$|    |\t"),
+}
+
+
+class Blocks:
+    """The blocks that further lines can still change, held as their lines."""
+
+    def __init__(self, remote_images: bool) -> None:
+        self._parser = markdown_parser(remote_images)
+        self._references: dict[str, Any] = {}
+        self._lines: list[str] = []  # with line ends
+        self._size = 0  # of the lines, in characters
+        self._start_afresh()
+
+    def _start_afresh(self) -> None:
+        """Forget what was known about the lines, because they begin with another block now."""
+        self._enough = PART  # the size at which to look for a cut
+        self._closing_fence: re.Pattern[str] | None = None  # if the lines are a code block
+        self._continues: re.Pattern[str] | None = None  # a line that continues their last block
+        self._code = GrowingCode()  # as the tails so far have shown it
+        self._opened: Sequence[OpenBlock] = ()  # blocks that a settled part began
+
+    @property
+    def in_code(self) -> bool:
+        """Say whether the next line is in a fenced code block, or closes it."""
+        return self._closing_fence is not None
+
+    def take(self, line: str) -> list[str]:
+        """Take one whole line; return the HTML that it settles."""
+        after_blank = bool(self._lines) and not self._lines[-1].strip()
+        self._lines.append(line)
+        self._size += len(line)
+        settled: list[str] = []
+        if self._closing_fence:
+            if self._closing_fence.match(line):
+                settled.append(self._settle(len(self._lines)))
+        elif self._continues and self._continues.match(line):
+            pass  # It closes nothing.
+        elif after_blank or _MAY_BEGIN.match(line):
+            settled.append(self._settle_closed(is_blank=not line.strip()))
+        if self._size >= self._enough:
+            settled.append(self._settle_part())
+        return settled
+
+    def settle_all(self) -> str:
+        """Return the HTML of all blocks, because no more lines follow."""
+        return self._settle(len(self._lines))
+
+    def tail(self, line: str) -> str:
+        """Return the HTML of all blocks for now, shown as what they will probably become.
+
+        Args:
+            line: The start of the next line.
+        """
+        text = "".join(self._lines) + line
+        env = {"references": dict(self._references), "open": True, "tail": True}
+        if self._closing_fence:
+            env["code"] = self._code
+        return self._html(text, env, []) if text.strip() else ""
+
+    def _settle_closed(self, is_blank: bool) -> str:
+        """Settle the blocks that no further line can change: all but the last, or all.
+
+        Args:
+            is_blank: Whether the last line is blank.
+        """
+        last = next((t for t in reversed(self._parsed()) if t.level == 0 and t.nesting >= 0), None)
+        if last is None or last.map is None:
+            return self._settle(len(self._lines)) if is_blank else ""
+        begin, end = last.map
+        if last.type == "fence":
+            closed = last.content.count("\n") == end - begin - 2
+        elif last.type == "math_block":
+            closed = last.meta["closed"]
+        else:
+            closed = last.type in ("heading_open", "hr")
+        ends = is_blank and last.type not in (*LISTS, "code_block", "fence", "math_block")
+        html = self._settle(len(self._lines) if ends else end if closed else begin)
+        if self._lines:
+            self._continues = _CONTINUES.get(last.type)
+        if last.type == "fence" and not closed:
+            self._closing_fence = re.compile(f" {{0,3}}{last.markup}{last.markup[0]}*[ \t]*$")
+        return html
+
+    def _settle_part(self) -> str:
+        """Settle the beginning of a long block, if there is a place to cut it."""
+        html = ""
+        if cut := find_cut(self._parsed(), self._lines):
+            closing_fence, continues = self._closing_fence, self._continues
+            html = self._settle(cut.line, cut.opened)
+            self._lines[: cut.replaced] = cut.opening
+            self._size = sum(map(len, self._lines))
+            self._closing_fence, self._continues = closing_fence, continues
+            self._opened = cut.opened
+        # Growing by a quarter before the next try keeps the cost of all tries linear.
+        self._enough = max(PART, self._size * 5 // 4)
+        return html
+
+    def _settle(self, count: int, cut_off: Sequence[OpenBlock] = ()) -> str:
+        """Return the final HTML of the first lines, and forget them."""
+        text = "".join(self._lines[:count])
+        html = self._html(text, {"references": self._references}, cut_off) if text.strip() else ""
+        if count:
+            del self._lines[:count]
+            self._size = sum(map(len, self._lines))
+            self._start_afresh()
+        return html
+
+    def _parsed(self) -> list[Token]:
+        """Return the block structure of the lines."""
+        tokens: list[Token] = []
+        self._parser.block.parse("".join(self._lines), self._parser, {"open": True}, tokens)
+        mark_resumed(tokens, self._opened)
+        return tokens
+
+    def _html(self, text: str, env: dict[str, Any], cut_off: Sequence[OpenBlock]) -> str:
+        tokens = self._parser.parse(well_formed(text), env)
+        mark_resumed(tokens, self._opened)
+        mark_cut_off(tokens, cut_off)
+        return without_controls(self._parser.renderer.render(tokens, self._parser.options, env))

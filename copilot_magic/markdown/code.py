@@ -1,0 +1,137 @@
+"""Code blocks as HTML: highlighting, and where the highlighting of long code can be split.
+
+The classes are those of Pygments, which JupyterLab's themes style.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from ..text import visible_controls
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+    from pygments.lexer import Lexer
+
+__all__ = ["GrowingCode", "code_block_html", "escape_code", "language_of", "split_points"]
+
+_LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{1,30}")
+# The start of a line that neither is indented nor closes a bracket.
+_STATEMENT = re.compile(r"[^\s})\]]")
+_LATER_STATEMENT = re.compile(r"\n[^\s})\]]")
+
+
+def language_of(info: str) -> str:
+    """Return the language a fence names, such as ``python`` for ``python title="x"``."""
+    found = _LANGUAGE.search(info.strip().partition(" ")[0].removeprefix("{").removeprefix("."))
+    return found.group() if found else ""
+
+
+def escape_code(code: str) -> str:
+    """Return code as HTML text in which control characters are visible.
+
+    Quotes stay as they are: the result is not for attributes.
+    """
+    return html.escape(visible_controls(code), quote=False)
+
+
+def code_block_html(token: Token, growing: GrowingCode | None) -> str:
+    """Return the element that shows a code block.
+
+    Args:
+        token: A ``fence`` or a ``code_block``.
+        growing: What is highlighted already, if the block is still being written.
+    """
+    language = language_of(token.info) if token.type == "fence" else ""
+    classes = f"highlight copilot-code {token.attrs.get('class', '')}".rstrip()
+    is_labelled = language and "copilot-cont" not in classes
+    label = f'<div class="copilot-language">{html.escape(language)}</div>' if is_labelled else ""
+    code = (growing.highlighted if growing else _highlighted)(token.content, language)
+    # Not in the style sheet, because an untrusted notebook drops that.
+    margin = "" if "copilot-more" in classes else ' style="margin-bottom:1em"'
+    pre = f"<pre><code>{code}</code></pre>"
+    return f'<div class="{classes}" dir="ltr"{margin}>{label}{pre}</div>\n'
+
+
+class GrowingCode:
+    """A code block that is still being written: its beginning is highlighted only once."""
+
+    def __init__(self) -> None:
+        self._size = 0  # of the beginning, in characters
+        self._html = ""  # of the beginning
+
+    def highlighted(self, code: str, language: str) -> str:
+        """Return the HTML of the code, which must begin with the code of the call before."""
+        rest = code[self._size :]
+        if len(rest) > 500 and _LATER_STATEMENT.search(rest):
+            end, _ = split_points(rest, language)
+            self._html += _highlighted(rest[:end], language)
+            self._size += end
+            rest = rest[end:]
+        return self._html + _highlighted(rest, language)
+
+
+def split_points(code: str, language: str) -> tuple[int, int]:
+    """Return two places after which highlighting can start afresh, 0 for none.
+
+    Both are at the end of a line, outside of strings and comments. The first one is better: the
+    line after it is not indented and closes no bracket. The second is the last such place at all.
+    """
+    statement = last = position = 0
+    for name, value in _pieces(code, language):
+        end = position + value.rfind("\n") + 1
+        # Classes with `s` are strings, with `c` comments; these three comments end with their line.
+        if "\n" in value and (name[:1] not in ("s", "c") or name in ("c1", "ch", "cp")):
+            last = min(end, len(code))
+            if _STATEMENT.match(code, last):
+                statement = last
+        position += len(value)
+    return statement, last
+
+
+def _highlighted(code: str, language: str) -> str:
+    runs: list[tuple[str, str]] = []  # neighbours of one colour share an element
+    for name, value in _pieces(code, language):
+        if runs and (name == runs[-1][0] or value.isspace()):
+            runs[-1] = (runs[-1][0], runs[-1][1] + value)
+        else:
+            runs.append((name, value))
+    return "".join(
+        f'<span class="{name}">{escape_code(value)}</span>' if name else escape_code(value)
+        for name, value in runs
+    )
+
+
+def _pieces(code: str, language: str) -> list[tuple[str, str]]:
+    """Return the code in pieces, each with its Pygments class, empty for plain code."""
+    lexer = _lexer(language.lower())
+    if lexer is None:
+        return [("", code)]
+    lines = code if code.endswith("\n") else f"{code}\n"
+    pieces = [(_css_class(kind), value) for kind, value in lexer.get_tokens(lines)]
+    # Some lexers drop characters; the code must be shown as it is.
+    return pieces if "".join(value for _, value in pieces) == lines else [("", code)]
+
+
+@lru_cache(maxsize=64)
+def _lexer(language: str) -> Lexer | None:
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
+
+    try:
+        return get_lexer_by_name(language, stripnl=False, ensurenl=False) if language else None
+    except ClassNotFound:
+        return None
+
+
+def _css_class(kind: Any) -> str:
+    """Return the Pygments class of a token type, or nothing if it has the colour of plain code."""
+    from pygments.token import STANDARD_TYPES
+
+    while kind not in STANDARD_TYPES:
+        kind = kind.parent
+    name = STANDARD_TYPES[kind]
+    return "" if name in ("n", "p", "w", "x", "err") else name

@@ -1,0 +1,142 @@
+r"""Formulas in Markdown: found by the parser, and handed to MathJax only if they are harmless.
+
+Inline: ``$…$``, ``$$…$$``, ``\(…\)`` and ``\[…\]``. On lines of their own: ``$$``, ``\[`` and the
+environments of LaTeX and amsmath.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING
+
+from .code import escape_code
+
+if TYPE_CHECKING:
+    from markdown_it.rules_block import StateBlock
+    from markdown_it.rules_inline import StateInline
+    from markdown_it.token import Token
+
+__all__ = [
+    "CLOSERS",
+    "DOLLAR_FORMULA",
+    "FORMULA",
+    "block_formula",
+    "block_formula_html",
+    "formula_html",
+    "inline_formula",
+]
+
+FORMULA = 4_000
+"""Length of the longest formula that MathJax gets, in characters."""
+
+CLOSERS = {"$$": "$$", "\\[": "\\]", "\\(": "\\)"}
+"""What ends a formula, by what begins it; a single dollar has rules of its own."""
+
+DOLLAR_FORMULA = re.compile(
+    r"\$(?![\s$]|\d[\d.,]*\s+[A-Za-z]{2})((?:[^$\\]|\\.)+)(?<!\s)\$(?![\d$])", re.DOTALL
+)
+"""A formula between single dollars. Pandoc's rules: no space just inside them and no digit after
+them, so "$5 and $6" is not one."""
+
+_BLOCK_OPENER = re.compile(
+    r"\$\$(?!\$)|\\\[|\\begin\{(?:equation|align|alignat|gather|multline|flalign|eqnarray)\*?\}"
+)
+_LABEL = re.compile(r"\\label\s*\{[^{}]*\}")
+# Commands that affect more than their own formula: the page or later formulas.
+_UNSAFE_COMMAND = re.compile(
+    r"(?<!\\)(?:\\\\)*\\(?:(?:re)?new(?!line)|provide|[gex]?def|let|future|Declare|require|href|url"
+    r"|class|style|css|html|data|unicode|bbox|mmlToken|action|toggle|mathtip|texttip|begingroup"
+    r"|endgroup|csname|include|input|catcode|special|usetag|mathtoolsset|setoption)",
+    re.IGNORECASE,
+)
+
+
+def inline_formula(state: StateInline, silent: bool) -> bool:
+    """Read a formula in running text (a rule of markdown-it)."""
+    source, begin = state.src, state.pos
+    if source[begin] not in "$\\":
+        return False
+    opener = source[begin : begin + 2]
+    if opener in CLOSERS:
+        end = source.find(CLOSERS[opener], begin + 2)
+        if end <= begin + 2:
+            return False
+        tex, end = source[begin + 2 : end], end + 2
+    elif opener[0] == "$" and not (begin and source[begin - 1].isalnum()):
+        match = DOLLAR_FORMULA.match(source, begin)
+        if not match:
+            return False
+        tex, end = match.group(1), match.end()
+    else:
+        return False
+    if not tex.strip():
+        return False
+    if not silent:
+        token = state.push("math", "span", 0)
+        token.content = tex
+        token.markup = opener if opener in ("$$", "\\[") else "$"
+    state.pos = end
+    return True
+
+
+def block_formula(state: StateBlock, start: int, end_line: int, silent: bool) -> bool:
+    """Read a formula on lines of its own, which ends at a blank line at the latest (a rule).
+
+    If the text ends inside the formula, it is an unclosed block if ``open`` is set in the parser's
+    environment, because more text may follow. Otherwise it is no formula.
+    """
+    if state.is_code_block(start):
+        return False
+    begin = state.bMarks[start] + state.tShift[start]
+    opening = _BLOCK_OPENER.match(state.src, begin, state.eMarks[start])
+    if not opening:
+        return False
+    opener = opening.group()
+    closer = CLOSERS.get(opener) or opener.replace("begin", "end")
+    position, line = opening.end(), start
+    while True:
+        found = state.src.find(closer, position, state.eMarks[line])
+        if found >= 0:
+            if state.src[found + len(closer) : state.eMarks[line]].strip():
+                return False
+            break
+        line += 1
+        if line >= end_line:
+            if not state.env.get("open"):
+                return False
+            break
+        is_outside = state.isEmpty(line) or state.sCount[line] < state.blkIndent
+        if is_outside or position - begin > FORMULA:
+            return False
+        position = state.bMarks[line] + state.tShift[line]
+    if silent:
+        return True
+    state.line = min(line + 1, end_line)
+    lines = state.getLines(start, state.line, state.blkIndent, False).strip()
+    token = state.push("math_block", "div", 0)
+    token.map = [start, state.line]
+    token.markup = opener
+    token.meta = {"closed": found >= 0}
+    token.content = lines if opener[1] == "b" else lines[2 : -2 if found >= 0 else None]
+    return True
+
+
+def formula_html(tex: str, opener: str) -> str:
+    """Return a formula for MathJax to find, or as code if it is unsafe or too long."""
+    if opener.startswith("\\b"):
+        source = tex
+    else:
+        source = f"\\[{tex}\\]" if opener in ("$$", "\\[") else f"\\({tex}\\)"
+    if len(tex) > FORMULA or _UNSAFE_COMMAND.search(tex):
+        return f"<code>{escape_code(source)}</code>"
+    # Two equal labels anywhere on a page are an error in MathJax, and nothing refers to them.
+    source = html.escape(_LABEL.sub("", source), quote=False)
+    return f'<span class="copilot-math mathjax_process tex2jax_process">{source}</span>'
+
+
+def block_formula_html(token: Token) -> str:
+    """Return the paragraph of a formula on lines of its own; an unclosed one is shown as code."""
+    if token.meta["closed"]:
+        return f"<p>{formula_html(token.content, token.markup)}</p>\n"
+    return f"<p><code>{escape_code(token.content)}</code></p>\n"

@@ -1,0 +1,94 @@
+"""A whole Markdown text as safe HTML, and what goes around it.
+
+What a model writes is not to be trusted: the page that shows it controls the kernel. Raw HTML
+becomes text, links lead to the web or to mail only, images become links unless the user allows
+them, and the only attributes that come from the text are checked addresses, the alternative text
+of images and the number a list starts with.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from ..text import printable, well_formed
+from .code import language_of
+from .parser import markdown_parser
+from .stream import Stream
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+__all__ = ["CodeBlock", "bundle", "code_blocks", "render", "root", "stylesheet"]
+
+
+@dataclass(frozen=True)
+class CodeBlock:
+    """A code block of an answer.
+
+    Attributes:
+        language: The name on its fence, such as ``python``; empty if there is none.
+        code: Its text, without the last line end.
+    """
+
+    language: str
+    code: str
+
+
+def render(text: str, *, remote_images: bool = False) -> str:
+    """Return `text` as safe HTML, without the root element.
+
+    Args:
+        text: Markdown of any origin.
+        remote_images: Show images from the web; otherwise they are links.
+    """
+    stream = Stream(remote_images=remote_images)
+    return "".join(stream.feed(text) + stream.finish())
+
+
+def root(html: str, style: bool = True) -> str:
+    """Wrap rendered HTML in the element that the styles need and that keeps MathJax out.
+
+    Args:
+        html: What `render` or `Stream` returned.
+        style: Include the style sheet; an answer needs it only once.
+    """
+    head = f"<style>{stylesheet()}</style>" if style else ""
+    # JupyterLab's MathJax looks for the first class to ignore, nbconvert's for the second.
+    classes = "copilot-answer mathjax_ignore tex2jax_ignore"
+    return f'<div class="{classes}" dir="ltr">{head}{html}</div>'
+
+
+@lru_cache(maxsize=1)
+def stylesheet() -> str:
+    """Return the rules for rendered answers, without comments and needless white space."""
+    from importlib.resources import files
+
+    css = files(__package__).joinpath("answer.css").read_text(encoding="utf-8")
+    css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
+    css = re.sub(r"\s*([{};])\s*|(?<=:)\s+", r"\1", css)
+    return css.replace(";}", "}").strip()
+
+
+def bundle(text: str, *, remote_images: bool = False) -> dict[str, str]:
+    """Return the MIME bundle that shows `text` in any front end."""
+    return {
+        "text/html": root(render(text, remote_images=remote_images)),
+        "text/markdown": well_formed(text),
+        "text/plain": printable(text),
+    }
+
+
+def code_blocks(text: str) -> list[CodeBlock]:
+    """Return the code blocks of a Markdown text, including those in lists and quotations."""
+    text = well_formed(text).replace("\r\n", "\n").replace("\r", "\n")
+    tokens: list[Token] = []
+    parser = markdown_parser(False)
+    parser.block.parse(text, parser, {}, tokens)
+    return [
+        CodeBlock(language_of(token.info), token.content.removesuffix("\n"))
+        for token in tokens
+        if token.type in ("fence", "code_block")
+    ]
