@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING
 
 from ..text import printable, well_formed
@@ -61,15 +61,14 @@ def root(html: str, style: bool = True) -> str:
     return f'<div class="{classes}" dir="ltr">{head}{html}</div>'
 
 
-@lru_cache(maxsize=1)
-def stylesheet() -> str:
-    """Return the rules for rendered answers, without comments and needless white space."""
+@cache
+def stylesheet(package: str = "copilot_magic.markdown", file: str = "answer.css") -> str:
+    """Return the rules of a style sheet in a package, without comments and spare white space."""
     from importlib.resources import files
 
-    css = files(__package__).joinpath("answer.css").read_text(encoding="utf-8")
-    css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
-    css = re.sub(r"\s*([{};])\s*|(?<=:)\s+", r"\1", css)
-    return css.replace(";}", "}").strip()
+    css = files(package).joinpath(file).read_text(encoding="utf-8")
+    css = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL))
+    return re.sub(r" ?([{};,>]) ?|(?<=:) ", r"\1", css).replace(";}", "}").strip()
 
 
 def bundle(text: str, *, remote_images: bool = False) -> dict[str, str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 from ..markdown.render import root, stylesheet
 
-__all__ = ["MAX_OUTPUTS", "Outputs", "cell_stylesheet"]
+__all__ = ["MAX_OUTPUTS", "Outputs"]
 
 MAX_OUTPUTS = 40
 """Most outputs of one answer: JupyterLab folds a cell after 50, and the cell may have others."""
@@ -21,16 +19,6 @@ DETACHED_OUTPUTS = 24
 MIN_MERGED = 5
 # Characters of the longest answer that ends as one output.
 SHORT_ANSWER = 4_000
-
-
-@cache
-def cell_stylesheet() -> str:
-    """Return the rules of ``cell.css``, without comments and spare white space."""
-    from importlib.resources import files
-
-    text = files(__package__).joinpath("cell.css").read_text(encoding="utf-8")
-    text = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL))
-    return re.sub(r" ?([{};,>]) ?|(?<=:) ", r"\1", text).replace(";}", "}").strip()
 
 
 @dataclass
@@ -61,7 +49,9 @@ class Outputs:
         self._publish = publish
         # The prefix of our display ids and CSS classes, since other answers are on the page.
         self._name = f"copilot-{uuid.uuid4().hex[:8]}"
-        self._style = f"<style>{stylesheet()}{cell_stylesheet()}</style>"
+        self._style = (
+            f"<style>{stylesheet()}{stylesheet('copilot_magic.views', 'cell.css')}</style>"
+        )
         # The HTML and the source that each output shows now.
         self._shown: list[tuple[str, str]] = []
         self._parts: list[_Part] = []
