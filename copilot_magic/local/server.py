@@ -1,10 +1,12 @@
-"""The process that ``%copilot serve`` starts: llama.cpp's server around one GGUF file.
+"""The program in the local server's process: llama.cpp's HTTP server with one GGUF file.
 
-Started as ``python -m copilot_magic.local_server`` by :mod:`copilot_magic.launcher`, which writes
-one line of JSON (``model``, ``port``, ``api_key``, and the defaults of ``temperature``, ``top_p``
-and ``max_tokens`` where it has some) to standard input and keeps that pipe open. Once
-the model is loaded one line of JSON (``base_url``) is written to standard output. The process ends
-with the process that started it.
+`process` starts it as ``python -m copilot_magic.local.server``, writes one line of JSON to its
+standard input and keeps that pipe open. The line holds ``model`` (a path), ``port`` and
+``api_key``, and may hold ``temperature``, ``top_p`` and ``max_tokens`` for requests that do not
+say. Once the model is loaded, the program writes one line of JSON with ``base_url`` to its standard
+output. It ends when the process that started it ends.
+
+It imports nothing else of this package, so that it starts quickly.
 """
 
 from __future__ import annotations
@@ -36,21 +38,21 @@ def available_cpus(limit: Path = CGROUP_CPU_LIMIT) -> int:
     try:
         quota, period = limit.read_text().split()
         return min(count, max(1, math.ceil(int(quota) / int(period))))
-    except (OSError, ValueError):  # no such control group, or its quota is "max"
+    except (OSError, ValueError):  # there is no such control group, or its quota is "max"
         return count
 
 
 def _end_with(owner: int) -> None:
-    """End this process once `owner`, its parent, is gone."""
-    # A child that the owner forked may hold the pipe open, so the pipe alone does not tell. On
-    # Windows it does: nothing is forked there, and the parent may be the venv's launcher.
+    """Wait until `owner`, the parent of this process, is gone; then end this process."""
+    # The pipe alone does not tell, since a fork of the owner may hold it open. On Windows it does:
+    # there are no forks, and the parent may be the launcher program of a virtual environment.
     while os.name == "nt" or os.getppid() == owner:
         time.sleep(0.5)
     os._exit(0)
 
 
 def _end_with_input() -> None:
-    """End this process once nobody holds the other end of standard input."""
+    """Wait until nobody holds the other end of standard input; then end this process."""
     while os.read(0, 4096):
         pass
     os._exit(0)
@@ -59,34 +61,34 @@ def _end_with_input() -> None:
 def main() -> None:
     """Serve the model that the line on standard input names, until the owner is gone."""
     owner = os.getppid()
-    order = json.loads(sys.stdin.readline())
+    configuration = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_input, daemon=True).start()
-    # The library writes to standard output too; there, only the line below belongs.
+    # The library prints to standard output, too, so only `answer` keeps the real one.
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 
     import xllamacpp
 
     params = xllamacpp.CommonParams()
-    params.model.path = order["model"]
-    params.model_alias = {Path(order["model"]).stem}  # else clients are told the path
+    params.model.path = configuration["model"]
+    # Without an alias, clients would be told the path.
+    params.model_alias = {Path(configuration["model"]).stem}
     params.hostnames = ["127.0.0.1"]
-    params.port = order["port"]
-    params.api_keys = [order["api_key"]]
+    params.port = configuration["port"]
+    params.api_keys = [configuration["api_key"]]
     params.cors_origins = ""
     params.ui = False
     params.endpoint_slots = False  # it would show the prompts
     params.verbosity = 2  # errors and warnings
-    params.n_ctx = 0  # the model's own, or what fits into the memory
+    params.n_ctx = 0  # the model's own context length, or what fits into memory
     params.n_parallel = 2
-    params.kv_unified = True  # either of the two may use all of the context
+    params.kv_unified = True  # each of the two requests may use the whole context
     params.cache_ram_mib = 512
-    # What a request does not say itself.
-    params.sampling.temp = order.get("temperature", params.sampling.temp)
-    params.sampling.top_p = order.get("top_p", params.sampling.top_p)
-    params.n_predict = order.get("max_tokens", params.n_predict)
-    # The threads wait for each other in a busy loop: where one has to share its CPU, with the
-    # notebook or the browser, it holds up all of them, and an answer comes at a tenth of the speed.
+    params.sampling.temp = configuration.get("temperature", params.sampling.temp)
+    params.sampling.top_p = configuration.get("top_p", params.sampling.top_p)
+    params.n_predict = configuration.get("max_tokens", params.n_predict)
+    # The threads wait for each other in a busy loop. If one of them shares its CPU with the
+    # notebook or the browser, all are held up, and an answer is ten times slower.
     threads = max(1, available_cpus() // 2)
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     try:

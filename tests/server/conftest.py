@@ -1,4 +1,4 @@
-"""The real gpt4free server, started offline."""
+"""Real peers: the gpt4free server, started offline, and the small model's weights."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from pathlib import Path
 
 import pytest
 
+from copilot_magic.local.weights import fetch_weights
+
 GPT4FREE = "g4f[api]==8.8.6"
 START_TIMEOUT = 120.0
 
 
 @pytest.fixture(scope="session")
 def g4f_python() -> Path:
-    """Return a Python that has gpt4free: ``COPILOT_TEST_G4F_PYTHON``, else one made once.
+    """Return a Python that has gpt4free: ``COPILOT_TEST_G4F_PYTHON``, or one that is set up once.
 
-    It is no dependency of ours, and has a hundred of its own: so it gets an environment apart.
+    gpt4free is not a dependency of ours and has a hundred of its own, so it gets its own
+    environment.
     """
     given = os.environ.get("COPILOT_TEST_G4F_PYTHON")
     if given:
@@ -41,9 +44,9 @@ def g4f_python() -> Path:
 
 @pytest.fixture(scope="session")
 def gpt4free(g4f_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Yield the base URL of a running gpt4free server, which reaches nothing on the internet."""
+    """Yield the base URL of a running gpt4free server that cannot reach the internet."""
     home = tmp_path_factory.mktemp("gpt4free")
-    # It would fetch this list at its start, and cannot do without the provider called "default".
+    # It would fetch this list when it starts, and it needs the provider called "default".
     listed = {"providers": {"default": {"baseUrl": "http://127.0.0.1:9/v1"}}, "defaultModels": {}}
     for day in (date.today(), date.today() + timedelta(days=1)):
         seeded = home / "config" / "cache" / ".models" / day.isoformat() / "providers.json"
@@ -72,6 +75,12 @@ def gpt4free(g4f_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     finally:
         server.terminate()
         server.wait(30)
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    """Return the real weights from the user's own cache; they are fetched once on each machine."""
+    return fetch_weights()
 
 
 def _answers(port: int) -> bool:

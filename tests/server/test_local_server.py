@@ -1,4 +1,4 @@
-"""The local server as a real process with the real model: whom it serves, and when it ends."""
+"""The local server as a real process with the real model: who can use it, and when it ends."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -20,50 +21,51 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from copilot_magic.errors import LauncherError
+from copilot_magic.errors import AlreadyServingError, LauncherError, PortInUseError
 from copilot_magic.local import launcher
 from copilot_magic.local.launcher import AlreadyRunning, LocalServer, Occupant, probe
+from copilot_magic.local.ports import free_port
+from copilot_magic.local.process import launch
+from copilot_magic.local.weights import SMALL_MODEL_DEFAULTS, WEIGHTS
 
 pytestmark = pytest.mark.model
 
-
-@pytest.fixture(scope="session")
-def weights() -> Path:
-    """Return the real weights, from the user's own cache: fetched once on each machine."""
-    return launcher.fetch_weights()
+Start = Callable[..., LocalServer | AlreadyRunning]
 
 
 @pytest.fixture(autouse=True)
 def cache(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return our directory in a cache of the test's own, with the weights in it."""
+    """Return our directory in the test's own cache, with the weights in it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     cache = tmp_path / "cache" / "copilot_magic"
     cache.mkdir(parents=True)
-    (cache / launcher.WEIGHTS).symlink_to(weights)
+    (cache / WEIGHTS).symlink_to(weights)
     return cache
 
 
-@pytest.fixture(autouse=True)
-def default_port(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Let a free port be the default one, since 1337 may be in use here."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    monkeypatch.setattr(launcher, "DEFAULT_PORT", port)
-    return port
+@pytest.fixture
+def default_port() -> int:
+    """Return a free port to use as the default one, since 1337 may be in use here."""
+    return free_port()
 
 
 @pytest.fixture
-def server() -> Iterator[LocalServer]:
-    """Yield the running local server."""
-    server = launcher.start()
-    assert isinstance(server, LocalServer)
-    yield server
+def start(default_port: int) -> Iterator[Start]:
+    """Yield `launcher.start` with that default port; stop what it started."""
+    yield partial(launcher.start, default_port=default_port)
     launcher.stop()
 
 
+@pytest.fixture
+def server(start: Start) -> LocalServer:
+    """Return the running local server."""
+    server = start()
+    assert isinstance(server, LocalServer)
+    return server
+
+
 def ask(server: LocalServer, prompt: str, **options: Any) -> tuple[int, Any]:
-    """Post a prompt and return the status and the decoded answer."""
+    """Post a prompt and return the status and the decoded response."""
     body = {"messages": [{"role": "user", "content": prompt}], **options}
     connection = HTTPConnection("127.0.0.1", server.port, timeout=120)
     headers = {"Authorization": f"Bearer {server.api_key}", "Content-Type": "application/json"}
@@ -74,12 +76,11 @@ def ask(server: LocalServer, prompt: str, **options: Any) -> tuple[int, Any]:
 
 
 def owner(port: int, then: str = "time.sleep(600)") -> tuple[subprocess.Popen[str], str]:
-    """Start a process that starts the local server and goes on with `then`; return the URL too."""
+    """Start a process that starts the local server and then runs `then`; return it and the URL."""
     code = """
         import os, sys, time
         from copilot_magic.local import launcher
-        launcher.DEFAULT_PORT = int(sys.argv[1])
-        server = launcher.start()
+        server = launcher.start(default_port=int(sys.argv[1]))
         print(server.base_url, flush=True)
     """
     command = [sys.executable, "-c", textwrap.dedent(code) + textwrap.dedent(then), str(port)]
@@ -88,7 +89,7 @@ def owner(port: int, then: str = "time.sleep(600)") -> tuple[subprocess.Popen[st
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # as a kernel's
+        start_new_session=True,  # as a kernel has one
     )
     assert process.stdout is not None
     return process, process.stdout.readline().strip()
@@ -100,7 +101,7 @@ def close(process: subprocess.Popen[str]) -> None:
 
 
 def ended(base_url: str) -> bool:
-    """Wait, within reason, until nobody answers at `base_url`; say whether it came to that."""
+    """Wait up to 20 seconds until nothing listens at `base_url`; say whether that happened."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         if probe(base_url) is Occupant.NOTHING:
@@ -109,7 +110,7 @@ def ended(base_url: str) -> bool:
     return False
 
 
-def test_it_answers_at_the_default_port_with_its_key_only(
+def test_it_answers_on_the_default_port_and_only_with_its_key(
     server: LocalServer, default_port: int
 ) -> None:
     assert server.base_url == f"http://127.0.0.1:{default_port}/v1"
@@ -119,7 +120,7 @@ def test_it_answers_at_the_default_port_with_its_key_only(
     assert probe(f"http://localhost:{default_port}/v1") is Occupant.LOCKED
 
 
-def test_its_key_is_in_no_command_line_environment_log_or_repr(server: LocalServer) -> None:
+def test_its_key_is_not_in_a_command_line_environment_log_or_repr(server: LocalServer) -> None:
     ask(server, "Hello", max_tokens=5)
     process = Path(f"/proc/{server.pid}")
     for name in ("cmdline", "environ"):
@@ -129,21 +130,21 @@ def test_its_key_is_in_no_command_line_environment_log_or_repr(server: LocalServ
     assert server.api_key not in server.log_path.read_text()
 
 
-def test_what_was_asked_is_not_in_its_log(server: LocalServer) -> None:
+def test_prompts_are_not_in_its_log(server: LocalServer) -> None:
     ask(server, "zebra", max_tokens=5)
     ask(server, "zebra " * 10_000)
     server.stop()
     assert "zebra" not in server.log_path.read_text()
 
 
-def test_the_path_of_the_model_is_not_in_what_it_says(server: LocalServer, cache: Path) -> None:
+def test_the_path_of_the_model_is_not_in_its_answers(server: LocalServer, cache: Path) -> None:
     assert server.model == "SmolLM2-135M-Instruct.Q4_1"
     _, answer = ask(server, "Hello", max_tokens=5)
     assert answer["model"] == server.model
     assert str(cache) not in json.dumps(answer)
 
 
-def test_it_keeps_no_output_of_its_owner_open(server: LocalServer) -> None:
+def test_it_does_not_hold_its_owners_output_open(server: LocalServer) -> None:
     held = Path(f"/proc/{server.pid}/fd")
     assert {held.joinpath(number).resolve() for number in ("1", "2")} == {server.log_path}
     ours = {(os.fstat(number).st_dev, os.fstat(number).st_ino) for number in (1, 2)}
@@ -151,7 +152,7 @@ def test_it_keeps_no_output_of_its_owner_open(server: LocalServer) -> None:
         assert (descriptor.stat().st_dev, descriptor.stat().st_ino) not in ours
 
 
-def test_a_web_page_of_another_origin_is_not_let_in(server: LocalServer) -> None:
+def test_a_web_page_of_another_origin_gets_no_access(server: LocalServer) -> None:
     connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
     with contextlib.closing(connection):
         connection.request("GET", "/health", headers={"Origin": "https://evil.example"})
@@ -165,7 +166,7 @@ def test_two_prompts_at_once_are_answered(server: LocalServer) -> None:
         assert [status for status, _ in answers] == [200, 200]
 
 
-def test_a_prompt_longer_than_the_context_is_refused_and_the_next_one_answered(
+def test_a_prompt_longer_than_the_context_is_refused_and_the_next_one_is_answered(
     server: LocalServer,
 ) -> None:
     status, answer = ask(server, "word " * 10_000)
@@ -174,7 +175,7 @@ def test_a_prompt_longer_than_the_context_is_refused_and_the_next_one_answered(
     assert ask(server, "Hello", max_tokens=5)[0] == 200
 
 
-def test_an_answer_can_be_held_to_a_json_schema(server: LocalServer) -> None:
+def test_an_answer_can_be_made_to_follow_a_json_schema(server: LocalServer) -> None:
     schema = {
         "type": "object",
         "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
@@ -191,24 +192,24 @@ def test_an_answer_can_be_held_to_a_json_schema(server: LocalServer) -> None:
     assert isinstance(person["age"], int)
 
 
-def test_starting_twice_finds_the_one_that_runs(server: LocalServer) -> None:
-    assert launcher.start() == AlreadyRunning(server.base_url, server)
-    assert launcher.start(server.path, server.port) == AlreadyRunning(server.base_url, server)
+def test_starting_twice_finds_the_running_server(server: LocalServer, start: Start) -> None:
+    assert start() == AlreadyRunning(server.base_url, server)
+    assert start(server.path, server.port) == AlreadyRunning(server.base_url, server)
     assert launcher.running() is server
 
 
-def test_another_model_or_port_wants_the_first_one_stopped(
-    server: LocalServer, tmp_path: Path
+def test_another_model_or_port_is_refused_until_the_first_server_is_stopped(
+    server: LocalServer, start: Start, tmp_path: Path
 ) -> None:
     (tmp_path / "other.gguf").write_bytes(b"GGUF")
-    with pytest.raises(LauncherError, match="%copilot stop"):
-        launcher.start(tmp_path / "other.gguf")
-    with pytest.raises(LauncherError, match="%copilot stop"):
-        launcher.start(port=server.port - 1)
+    with pytest.raises(AlreadyServingError, match="Stop it first"):
+        start(tmp_path / "other.gguf")
+    with pytest.raises(AlreadyServingError, match="Stop it first"):
+        start(port=server.port - 1)
     assert server.alive
 
 
-def test_stop_ends_it_and_may_be_said_twice(server: LocalServer) -> None:
+def test_stop_ends_it_and_can_be_called_twice(server: LocalServer) -> None:
     assert launcher.stop() is server
     assert not server.alive
     assert probe(server.base_url) is Occupant.NOTHING
@@ -216,32 +217,31 @@ def test_stop_ends_it_and_may_be_said_twice(server: LocalServer) -> None:
     server.stop()
 
 
-def test_it_can_be_started_again_at_once(server: LocalServer) -> None:
+def test_it_can_be_started_again_at_once(server: LocalServer, start: Start) -> None:
     ask(server, "Hello", max_tokens=5)
     launcher.stop()
-    again = launcher.start()
+    again = start()
     assert isinstance(again, LocalServer)
     assert (again.port, again.alive) == (server.port, True)
     assert again.api_key != server.api_key
 
 
-def test_one_that_died_is_started_anew(server: LocalServer) -> None:
+def test_a_server_that_died_is_started_again(server: LocalServer, start: Start) -> None:
     os.kill(server.pid, signal.SIGKILL)
     assert ended(server.base_url)
-    again = launcher.start()
+    again = start()
     assert isinstance(again, LocalServer)
     assert again.pid != server.pid
 
 
-def test_a_model_by_path_is_served_beside_a_chat_server_on_the_default_port(
+def test_a_model_given_by_path_is_served_next_to_a_chat_server_on_the_default_port(
     server: LocalServer, weights: Path, tmp_path: Path
 ) -> None:
     mine = tmp_path / "mine.gguf"
     mine.symlink_to(weights)
     code = f"""
         from copilot_magic.local import launcher
-        launcher.DEFAULT_PORT = {server.port}
-        with launcher.start({str(mine)!r}) as server:
+        with launcher.start({str(mine)!r}, default_port={server.port}) as server:
             print(server.port, server.model)
     """
     other = subprocess.run(
@@ -252,7 +252,7 @@ def test_a_model_by_path_is_served_beside_a_chat_server_on_the_default_port(
     assert model == "mine"
 
 
-def test_a_second_kernel_gets_a_server_of_its_own(default_port: int) -> None:
+def test_a_second_kernel_gets_its_own_server(default_port: int) -> None:
     first, first_url = owner(default_port)
     second, second_url = owner(default_port)
     try:
@@ -262,33 +262,34 @@ def test_a_second_kernel_gets_a_server_of_its_own(default_port: int) -> None:
     finally:
         close(first)
         assert ended(first_url)
-        assert probe(second_url) is Occupant.LOCKED, "it ended with another's owner"
+        assert probe(second_url) is Occupant.LOCKED, "it ended with another server's owner"
         close(second)
         assert ended(second_url)
 
 
 @pytest.fixture
 def lost_port(default_port: int) -> Iterator[int]:
-    """Yield the default port, held so that it looks free until one wants to listen there."""
+    """Yield the default port, bound by a socket: it looks free until a server tries to listen."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", default_port))
         yield default_port
 
 
-def test_a_default_port_that_is_lost_meanwhile_is_replaced_by_another(lost_port: int) -> None:
-    server = launcher.start()
+def test_a_default_port_that_is_lost_meanwhile_is_replaced_by_another(
+    lost_port: int, start: Start
+) -> None:
+    server = start()
     assert isinstance(server, LocalServer)
-    with server:
-        assert server.port != lost_port
-        assert ask(server, "Hello", max_tokens=5)[0] == 200
+    assert server.port != lost_port
+    assert ask(server, "Hello", max_tokens=5)[0] == 200
 
 
-def test_a_port_asked_for_that_is_lost_meanwhile_is_an_error(lost_port: int) -> None:
-    with pytest.raises(LauncherError, match=f"Port {lost_port} is in use by another process"):
-        launcher.start(port=lost_port)
+def test_a_requested_port_that_is_lost_meanwhile_is_an_error(lost_port: int, start: Start) -> None:
+    with pytest.raises(PortInUseError, match=f"Port {lost_port} is in use by another process"):
+        start(port=lost_port)
 
 
-def test_two_kernels_that_start_at_the_same_moment_both_get_one(default_port: int) -> None:
+def test_two_kernels_that_start_at_the_same_moment_get_a_server_each(default_port: int) -> None:
     with ThreadPoolExecutor(2) as pool:
         (first, first_url), (second, second_url) = pool.map(owner, [default_port] * 2)
     try:
@@ -308,10 +309,10 @@ def test_two_kernels_that_start_at_the_same_moment_both_get_one(default_port: in
         """
         if os.fork():
             os.kill(os.getpid(), 9)
-        sys.stdin.read()  # the child lives on, and has the pipe to the server as well
+        sys.stdin.read()  # the child lives on, and it holds the pipe to the server, too
         """,
     ],
-    ids=["killed", "left", "done", "killed, with a fork living on"],
+    ids=["killed", "left at once", "ended", "killed while a fork lives on"],
 )
 def test_it_ends_with_its_owner(default_port: int, then: str) -> None:
     process, url = owner(default_port, then)
@@ -322,14 +323,14 @@ def test_it_ends_with_its_owner(default_port: int, then: str) -> None:
         close(process)
 
 
-def test_a_fork_of_its_owner_uses_it_and_does_not_end_it(default_port: int) -> None:
+def test_a_fork_of_its_owner_can_use_it_and_does_not_end_it(default_port: int) -> None:
     process, url = owner(
         default_port,
         """
         if not os.fork():
             assert server.alive
             launcher.stop()
-            sys.exit()  # which runs what is to be done at exit
+            sys.exit()  # runs the exit handlers
         print(os.waitstatus_to_exitcode(os.wait()[1]), server.alive, flush=True)
         time.sleep(600)
         """,
@@ -342,7 +343,7 @@ def test_a_fork_of_its_owner_uses_it_and_does_not_end_it(default_port: int) -> N
         close(process)
 
 
-def test_the_interrupt_of_a_cell_does_not_reach_it(default_port: int) -> None:
+def test_interrupting_a_cell_does_not_reach_it(default_port: int) -> None:
     process, url = owner(
         default_port,
         """
@@ -362,44 +363,43 @@ def test_the_interrupt_of_a_cell_does_not_reach_it(default_port: int) -> None:
         close(process)
 
 
-def test_a_model_that_was_cut_short_is_said_to_be_incomplete(weights: Path, tmp_path: Path) -> None:
+def test_a_model_that_was_cut_off_is_reported_as_incomplete(
+    weights: Path, start: Start, tmp_path: Path
+) -> None:
     cut = tmp_path / "cut.gguf"
     with weights.open("rb") as whole:
         cut.write_bytes(whole.read(50_000_000))
     with pytest.raises(LauncherError) as caught:
-        launcher.start(cut)
+        start(cut)
     assert caught.value.message.startswith("cut.gguf could not be loaded: tensor '")
     assert "corrupted or incomplete" in caught.value.message
-    assert "corrupted or incomplete" in Path(caught.value.hint[len("Its log: ") :]).read_text()
+    assert "corrupted or incomplete" in Path(caught.value.hint[len("See its log: ") :]).read_text()
     assert launcher.running() is None
 
 
-def test_a_damaged_model_is_said_to_be_so(weights: Path, tmp_path: Path) -> None:
+def test_a_damaged_model_is_reported_as_such(weights: Path, start: Start, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.gguf"
     with weights.open("rb") as whole:
         damaged.write_bytes(whole.read(1000) + b"\xe0\xe1\xe2\xe3" * 100_000)
     with pytest.raises(LauncherError, match=r"^damaged\.gguf could not be loaded: \w+") as caught:
-        launcher.start(damaged)
+        start(damaged)
     assert "init server" not in caught.value.message
 
 
-def test_the_small_model_is_asked_as_suits_it_where_a_request_does_not_say(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(launcher.SMALL_MODEL_DEFAULTS, "max_tokens", 5)
-    server = launcher.start()
-    assert isinstance(server, LocalServer)
-    try:
-        choice = ask(server, "Count to one hundred.")[1]["choices"][0]
+def test_the_defaults_hold_only_for_what_a_request_leaves_open(weights: Path) -> None:
+    with launch(weights, 0, {"max_tokens": 5}) as server:
+        choice = ask(server, "Write a long story about a dog.")[1]["choices"][0]
         assert choice["finish_reason"] == "length"
-        assert ask(server, "Count.", max_tokens=9)[1]["usage"]["completion_tokens"] == 9
-        connection = HTTPConnection("127.0.0.1", server.port, timeout=120)
-        with contextlib.closing(connection):
-            connection.request(
-                "GET", "/props", headers={"Authorization": f"Bearer {server.api_key}"}
-            )
-            props = json.loads(connection.getresponse().read())
-        temperature = props["default_generation_settings"]["params"]["temperature"]
-        assert temperature == pytest.approx(launcher.SMALL_MODEL_DEFAULTS["temperature"])
-    finally:
-        launcher.stop()
+        answer = ask(server, "Write a long story about a dog.", max_tokens=9)[1]
+        assert answer["usage"]["completion_tokens"] == 9
+
+
+def test_the_small_model_is_sampled_as_its_card_recommends(server: LocalServer) -> None:
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=120)
+    with contextlib.closing(connection):
+        headers = {"Authorization": f"Bearer {server.api_key}"}
+        connection.request("GET", "/props", headers=headers)
+        props = json.loads(connection.getresponse().read())
+    params = props["default_generation_settings"]["params"]
+    for name in ("temperature", "top_p"):
+        assert params[name] == pytest.approx(SMALL_MODEL_DEFAULTS[name])
