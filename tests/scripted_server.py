@@ -1,4 +1,4 @@
-"""A chat-completions server for tests: real sockets, and it does exactly what a script says.
+"""A chat-completions server for tests: it uses real sockets and does exactly what a script says.
 
 def handler(exchange):
     exchange.start()
@@ -36,7 +36,7 @@ __all__ = ["Exchange", "Request", "ScriptedServer", "answer"]
 
 @dataclass(frozen=True)
 class Request:
-    """Hold one request as it came; header names match in any case."""
+    """A request as it was received; header names match in any case."""
 
     method: str
     path: str
@@ -50,9 +50,9 @@ class Request:
 
 
 class Exchange:
-    """Let a script write the response to one request, piece by piece.
+    """The response to one request, which a script writes piece by piece.
 
-    A script that returns ends the response as HTTP wants it ended; `abort` and `cut` break it off.
+    When the script returns, the response ends as HTTP requires; `abort` and `cut` break it off.
     """
 
     def __init__(self, request: Request, connection: socket.socket, stopping: threading.Event):
@@ -74,8 +74,8 @@ class Exchange:
         """Send the status line and the headers.
 
         Args:
-            chunked: Frame the body in chunks; else it is as long as a ``Content-Length`` among
-                `headers` says, and without one it ends where the connection does.
+            chunked: Frame the body in chunks. If not, a ``Content-Length`` in `headers` gives its
+                length; without one it ends with the connection.
         """
         fields = {"Content-Type": "text/event-stream", **(headers or {})}
         sized = any(name.lower() == "content-length" for name in fields)
@@ -95,7 +95,7 @@ class Exchange:
         body: bytes | str | Mapping[str, Any],
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Send a whole response; a mapping is sent as JSON."""
+        """Send a complete response; a mapping is sent as JSON."""
         if isinstance(body, Mapping):
             kind, content = "application/json", json.dumps(body).encode()
         else:
@@ -132,17 +132,17 @@ class Exchange:
         self.event("[DONE]")
 
     def abort(self) -> None:
-        """Break the connection off with a reset, which goes out as the script returns."""
+        """Break off the connection with a reset, which is sent when the script returns."""
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.cut(shutdown=False)
 
     def cut(self, *, shutdown: bool = True) -> None:
-        """Close the connection in the middle of the body, without ending it."""
+        """Close the connection in the middle of the body."""
         self.broken = True
         if shutdown:
             with contextlib.suppress(OSError):
                 self._connection.shutdown(socket.SHUT_RDWR)
-        # http.server closes it anew later, which does no harm.
+        # http.server closes it again later, which does no harm.
         self._connection.close()
 
     def client_gone(self, timeout: float = 10.0) -> bool:
@@ -152,7 +152,7 @@ class Exchange:
             readable, _, _ = select.select([self._connection], [], [], 0.02)
             if readable:
                 try:
-                    # The method of an SSL socket knows no flags.
+                    # An SSL socket's own method takes no flags.
                     if not socket.socket.recv(self._connection, 1, socket.MSG_PEEK):
                         return True
                 except ConnectionError:
@@ -161,7 +161,7 @@ class Exchange:
         return False
 
     def wait(self, event: threading.Event, timeout: float = 30.0) -> bool:
-        """Wait for `event`, but no longer than the server lives; say whether it came."""
+        """Wait for `event` at most as long as the server runs; say whether it was set."""
         deadline = time.monotonic() + timeout
         while not self._stopping.is_set() and time.monotonic() < deadline:
             if event.wait(0.02):
@@ -179,7 +179,7 @@ Page = tuple[int, Mapping[str, str], bytes]
 
 
 def answer(exchange: Exchange, text: str, **finish: Any) -> None:
-    """Answer with `text`, word by word, the way gpt4free does."""
+    """Answer with `text` word by word, as gpt4free does."""
     exchange.start()
     for index, word in enumerate(text.split(" ")):
         exchange.delta(word if index == 0 else f" {word}", model="scripted-model")
@@ -188,7 +188,7 @@ def answer(exchange: Exchange, text: str, **finish: Any) -> None:
 
 
 def echo(exchange: Exchange) -> None:
-    """Answer with what was asked last."""
+    """Answer with the last message."""
     last = exchange.request.json["messages"][-1]["content"]
     answer(exchange, f"You said: {last}")
 
@@ -221,7 +221,7 @@ class ScriptedServer:
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
-            # The handshake is left to the thread of each connection.
+            # The thread of each connection does the handshake.
             self._server.socket = context.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )
@@ -234,7 +234,7 @@ class ScriptedServer:
 
     @property
     def base_url(self) -> str:
-        """Return the URL to give to a client."""
+        """Return the base URL for a client."""
         return f"{self._scheme}://127.0.0.1:{self.port}/v1"
 
     @property
@@ -243,11 +243,11 @@ class ScriptedServer:
         return [request.json for request in self.requests if request.method == "POST"]
 
     def script(self, handler: Handler) -> None:
-        """Let `handler` answer the POST requests from now on."""
+        """Answer POST requests with `handler` from now on."""
         self._handler = handler
 
     def scripts(self, *handlers: Handler) -> None:
-        """Let each of `handlers` answer one POST request, the last one all that follow."""
+        """Answer one POST request with each of `handlers`, and all that follow with the last."""
         left = list(handlers)
         self.script(lambda exchange: (left.pop(0) if len(left) > 1 else left[0])(exchange))
 
@@ -272,7 +272,7 @@ class ScriptedServer:
             raise self._failures[0]
 
     def _answer(self, request: Request, connection: socket.socket) -> bool:
-        """Answer `request`; return whether the connection has to close."""
+        """Answer `request`; say whether the connection has to be closed."""
         self.requests.append(request)
         exchange = Exchange(request, connection, self._stopping)
         try:
@@ -289,8 +289,8 @@ class ScriptedServer:
             if not exchange.broken:
                 exchange.end()
         except ConnectionError:
-            return True  # the client went away, as clients may
-        except Exception as error:  # noqa: BLE001  (raised again where the test ends)
+            return True  # the client went away, as clients do
+        except Exception as error:  # noqa: BLE001  (raised again at the end of the test)
             self._failures.append(error)
             exchange.cut()
         return exchange.close_connection or exchange.broken

@@ -1,4 +1,4 @@
-"""Server-Sent Events, as the HTML standard defines them: bytes in, events out.
+"""Server-Sent Events as the HTML standard defines them: bytes in, events out.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
@@ -9,23 +9,24 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ..errors import MalformedAnswerError
+from .failures import CHECK_BASE_URL
 
-__all__ = ["Decoder", "Event"]
+__all__ = ["MAX_EVENT_BYTES", "Decoder", "Event"]
 
-# Pictures come as data URLs of some megabytes; no event of a chat is larger than that.
+# Pictures come as data URLs of a few megabytes; no event of a chat is larger than that.
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
 
 
 class Event(NamedTuple):
-    """Hold one event.
+    """One event.
 
     Attributes:
         data: The data lines, joined by line feeds.
         event: The type.
         id: The last event id of the stream so far.
-        retry: The reconnection time in milliseconds, where this event names one.
+        retry: The reconnection time in milliseconds, if this event names one.
     """
 
     data: str
@@ -35,16 +36,16 @@ class Event(NamedTuple):
 
 
 class Decoder:
-    """Decode a stream of events that arrives in pieces of any size.
+    """A decoder for a stream of events that arrives in pieces of any size.
 
     Args:
-        max_event_bytes: The most that one event may take, so that a server that never ends one
-            cannot fill the memory.
+        max_event_bytes: The largest event to accept, so that a server that never ends one cannot
+            fill the memory.
     """
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max_event_bytes = max_event_bytes
-        self._buffer = bytearray()  # what came after the last blank line, its line ends all \n
+        self._buffer = bytearray()  # everything since the last blank line, with \n as line ends
         self._begun = False
         self._after_cr = False
         self._last_id = ""
@@ -53,9 +54,10 @@ class Decoder:
         """Return the events that `data` completes.
 
         Raises:
-            MalformedAnswerError: An event is larger than allowed; those before it were yielded.
+            MalformedAnswerError: An event is too large; those before it were yielded.
         """
-        # Almost always a piece is just one event of one line; the general way is five times slower.
+        # Almost every piece is exactly one event of one line. The general way takes five times
+        # as long.
         if (
             data[:6] == b"data: "
             and data[-2:] == b"\n\n"
@@ -68,10 +70,23 @@ class Decoder:
             return (Event(data[6:-2].decode("utf-8", "replace"), "message", self._last_id),)
         return self._feed(data)
 
+    def finish(self) -> Iterator[Event]:
+        """Yield the event at the end of the stream whose blank line is missing, if there is one.
+
+        The standard drops such an event. Some servers do forget the last line end, though, and
+        what precedes it is the end of the answer.
+        """
+        block = bytes(self._buffer).removesuffix(b"\n")
+        self._buffer.clear()
+        if len(block) > self._max_event_bytes:
+            raise self._too_large()
+        if (event := self._interpret(block)) is not None:
+            yield event
+
     def _feed(self, data: bytes) -> Iterator[Event]:
         data = self._with_plain_line_ends(data)
         buffer = self._buffer
-        # The blank line may have begun with the last byte of the piece before.
+        # The blank line may start with the last byte of the previous piece.
         searched = max(0, len(buffer) - 1)
         buffer += data
         if not self._begun and not self._skip_bom():
@@ -88,19 +103,6 @@ class Decoder:
         if len(self._buffer) > self._max_event_bytes + 1:
             raise self._too_large()
 
-    def finish(self) -> Iterator[Event]:
-        """Yield the event that the stream ends with, where its blank line is missing.
-
-        The standard drops such an event. Servers that forget the last line end are real, though,
-        and what they forget it after is the end of the answer.
-        """
-        block = bytes(self._buffer).removesuffix(b"\n")
-        self._buffer.clear()
-        if len(block) > self._max_event_bytes:
-            raise self._too_large()
-        if (event := self._interpret(block)) is not None:
-            yield event
-
     def _with_plain_line_ends(self, data: bytes) -> bytes:
         if self._after_cr and data:
             data = data.removeprefix(b"\n")
@@ -111,7 +113,7 @@ class Decoder:
         return data
 
     def _skip_bom(self) -> bool:
-        """Drop a byte order mark at the start; return False until that is decided."""
+        """Drop a byte order mark at the start; return False while it may still be arriving."""
         if len(self._buffer) < len(_BOM) and _BOM.startswith(self._buffer):
             return False
         if self._buffer.startswith(_BOM):
@@ -120,11 +122,11 @@ class Decoder:
         return True
 
     def _interpret(self, block: bytes) -> Event | None:
-        """Return the event that the lines of `block` make, or None where they hold no data."""
+        """Return the event that the lines of `block` form, or None if they hold no data."""
         data: list[str] = []
         kind = "message"
         retry = None
-        # Not splitlines: U+2028, U+0085 and others end no line here.
+        # Not splitlines(): U+2028, U+0085 and others do not end a line here.
         for line in block.decode("utf-8", "replace").split("\n"):
             name, _, value = line.partition(":")
             value = value.removeprefix(" ")
@@ -141,5 +143,5 @@ class Decoder:
     def _too_large(self) -> MalformedAnswerError:
         return MalformedAnswerError(
             f"The server sent an event of more than {self._max_event_bytes:,} bytes",
-            "Check that base_url names a chat-completions server: `%copilot doctor`",
+            CHECK_BASE_URL,
         )

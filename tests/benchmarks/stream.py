@@ -1,11 +1,11 @@
-"""Compare what an event costs and how soon it is there, with other clients side by side.
+"""Compare what an event costs and how soon it is there with other clients, side by side.
 
     python tests/benchmarks/stream.py
 
 Prints ratios: CPU time per event against the reference client's loop, and the time from the
 server's send to the client's delta against a raw socket. Each is the median over rounds in which
-the clients take turns, since whatever else the machine does slows down all of them. Clients that
-are not installed are left out.
+the clients take turns, since anything else that the machine does slows down all of them. Clients
+that are not installed are left out; the two baselines have to be.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from urllib.parse import urlsplit
 
 Text = Iterator[str]
@@ -36,7 +37,7 @@ BODY = {
 }
 
 
-# The server, a process of its own so that its work is not counted
+# The server: a separate process, so that its work is not counted
 
 
 def event(text: str) -> bytes:
@@ -175,7 +176,7 @@ def openai_sdk(url: str) -> Text:
 
 
 def raw_socket(url: str) -> Text:
-    """Read what the socket gives, with no regard to anything that this server does not do."""
+    """Read the socket, and handle nothing but what this server does."""
     import orjson
 
     parts = urlsplit(url)
@@ -236,11 +237,21 @@ def delays(client: Callable[[str], Text], base: str, framing: str, count: int) -
     return found[count // 10 :]
 
 
+def require_baselines() -> None:
+    """Exit with one line if a client that the ratios refer to cannot run."""
+    for name in ("requests", "orjson"):
+        try:
+            import_module(name)
+        except ImportError:
+            sys.exit(f"There is no baseline without {name}: pip install {name}")
+
+
 def row(name: str, cells: list[str]) -> None:
     print(f"| {name:22} |" + "".join(f" {cell:>12} |" for cell in cells))
 
 
 def main(rounds: int, events: int, paced: int) -> None:
+    require_baselines()
     os.environ["NO_PROXY"] = "127.0.0.1"
     server = subprocess.Popen(
         [sys.executable, __file__, "--serve"],
@@ -253,7 +264,7 @@ def main(rounds: int, events: int, paced: int) -> None:
     clients = {}
     for name, client in CLIENTS.items():
         try:
-            list(client(f"{base}/chunked/10/0/v1"))  # the imports, too
+            list(client(f"{base}/chunked/10/0/v1"))  # imports what it needs
             clients[name] = client
         except ImportError as missing:
             print(f"left out: {name} ({missing})")
@@ -287,7 +298,7 @@ def main(rounds: int, events: int, paced: int) -> None:
             row(
                 name,
                 [
-                    f"{late[name, f] / late.get(('raw socket + orjson', f), late[name, f]):.1f}"
+                    f"{late[name, f] / late['raw socket + orjson', f]:.1f}"
                     f" ({late[name, f] * 1e3:.2f})"
                     for f in FRAMINGS
                 ],
@@ -301,10 +312,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--serve", action="store_true", help="be the server")
+    parser.add_argument("--serve", action="store_true", help="run the server")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--events", type=int, default=20_000)
-    parser.add_argument("--paced", type=int, default=100, help="events of one latency measurement")
+    parser.add_argument("--paced", type=int, default=100, help="events per measurement of delays")
     options = parser.parse_args()
     if options.serve:
         serve()

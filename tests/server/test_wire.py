@@ -29,12 +29,12 @@ from copilot_magic.wire.chunks import Delta
 
 WIRE = Path(__file__).parent.parent / "wire"
 RECORDINGS = sorted(path.stem for path in WIRE.glob("*.http"))
-# A text of this length is cut at each of its bytes, a longer one at this many random places.
+# A body up to this length is cut at each of its bytes, a longer one at this many random places.
 EVERY_BYTE = 1_000
 CUTS = 150
 
-# What is to come of each recording: the answer, the reasoning, and the error's type and words.
-# The answer of ok_stream is long; only its start is here.
+# What to expect of each recording: the answer, the reasoning, and the error's type and words.
+# The answer of ok_stream is long, so only its start is here.
 EXPECTED: dict[str, tuple[str, str, type[CopilotError] | None, str]] = {
     "ok_stream": ("Herr Heiner, k", "", None, ""),
     "ok_stream_http10": ("Köp", "", None, ""),
@@ -42,7 +42,7 @@ EXPECTED: dict[str, tuple[str, str, type[CopilotError] | None, str]] = {
     "copilot_stub_MIDERR_stream": ("I saw: MIDERR", "", ErrorEventError, "its own log"),
     "up_midjson_stream": ("Hello", "", ErrorEventError, "its own log"),
     "up_midcut_stream": ("Hello", "", None, ""),
-    "up_empty_stream": ("", "", EmptyAnswerError, "retry"),
+    "up_empty_stream": ("", "", EmptyAnswerError, "Ask again"),
     "up_rich_stream": (
         "Grüße 👋 line1\n```python\nprint('x')\n```\u2028sep\x85nel",
         "hmm ok\n",
@@ -50,13 +50,13 @@ EXPECTED: dict[str, tuple[str, str, type[CopilotError] | None, str]] = {
         "",
     ),
     "up_think_stream": ("Answer", "let me", None, ""),
-    "up_e429_stream": ("", "", RateLimitError, "retry"),
+    "up_e429_stream": ("", "", RateLimitError, "ask again"),
     "copilot_nobrowser_stream": ("", "", ServerError, "its own log"),
     "copilot_stub_AUTH_stream": ("", "", AuthenticationError, "Log in to Copilot"),
-    "unknown_provider_stream": ("", "", NotFoundError, "%copilot providers"),
+    "unknown_provider_stream": ("", "", NotFoundError, "Choose another provider"),
     "auth_wrong_stream": ("", "", AuthenticationError, "COPILOT_API_KEY"),
     "malformed_json": ("", "", BadRequestError, "body.9: JSON decode error"),
-    "server_killed_midstream": ("one ", "", CutError, "%copilot continue"),
+    "server_killed_midstream": ("one ", "", CutError, "What arrived is kept"),
     "old_0.4.8.6_copilot_stub_stream": ("[thread-8] I saw: hi", "", None, ""),
     "old_0.4.8.6_copilot_stub_MIDERR_stream": ("", "", ErrorEventError, "RuntimeError: Error: mid"),
     "old_0.4.8.6_copilot_offline_stream": ("", "", ErrorEventError, "Could not connect to server"),
@@ -66,7 +66,7 @@ BODY = {"model": "", "provider": "Copilot", "stream": True, "messages": []}
 
 
 class Recording:
-    """One file: the status line and headers, and the body without its framing."""
+    """A recorded response: its status and headers, and the body without its framing."""
 
     def __init__(self, name: str) -> None:
         head, _, self.body = (WIRE / f"{name}.http").read_bytes().partition(b"\r\n\r\n")
@@ -109,8 +109,8 @@ def client(server: ScriptedServer) -> ChatClient:
     return ChatClient(Settings(base_url=server.base_url, retries=0, get_api_key=lambda: None))
 
 
-def told(body: bytes) -> str:
-    """Return the text in all chunks of `body` that are whole, read in the plainest way."""
+def text_in(body: bytes) -> str:
+    """Return the text in all complete chunks of `body`, read in the simplest way."""
     text = ""
     for line in body.split(b"\n"):
         with suppress(ValueError):
@@ -129,13 +129,13 @@ def test_a_recording_gives_its_answer_and_its_error(
     name: str, server: ScriptedServer, client: ChatClient
 ) -> None:
     recording = Recording(name)
-    broke = name == "server_killed_midstream"
-    server.script(lambda exchange: recording.replay(exchange, [recording.body], cut=broke))
+    breaks = name == "server_killed_midstream"
+    server.script(lambda exchange: recording.replay(exchange, [recording.body], cut=breaks))
     answer, reasoning, deltas, error = ask(client)
     expected, thoughts, kind, words = EXPECTED[name]
     assert reasoning == thoughts
     assert answer.startswith(expected)
-    assert answer == told(recording.body)
+    assert answer == text_in(recording.body)
     assert type(error) is (kind or type(None))
     assert words in str(error or "")
     if kind is None:
@@ -143,36 +143,36 @@ def test_a_recording_gives_its_answer_and_its_error(
         assert [delta.usage for delta in deltas if delta.usage] or name == "ok_stream_http10"
 
 
-def test_the_conversation_object_of_the_last_chunk_is_handed_on(
+def test_the_continuation_in_the_last_chunk_is_passed_on(
     server: ScriptedServer, client: ChatClient
 ) -> None:
     recording = Recording("copilot_stub_plain_stream")
     server.script(lambda exchange: recording.replay(exchange, [recording.body], cut=False))
-    conversations = [delta.conversation for delta in ask(client)[2] if delta.conversation]
-    assert conversations == [{"conversation_id": "thread-13"}]
+    continuations = [delta.continuation for delta in ask(client)[2] if delta.continuation]
+    assert continuations == [{"conversation_id": "thread-13"}]
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
-def test_cutting_the_bytes_into_pieces_changes_nothing(
+def test_the_size_of_the_pieces_changes_nothing(
     name: str, server: ScriptedServer, client: ChatClient
 ) -> None:
     recording = Recording(name)
-    broke = name == "server_killed_midstream"
-    server.script(lambda exchange: recording.replay(exchange, [recording.body], cut=broke))
+    breaks = name == "server_killed_midstream"
+    server.script(lambda exchange: recording.replay(exchange, [recording.body], cut=breaks))
     expected = ask(client)
     for size in (1, 7, 64):
         body = recording.body[:20_000]
         if size == 1 and len(body) > 3_000:
             continue
         pieces = [recording.body[i : i + size] for i in range(0, len(recording.body), size)]
-        server.script(lambda exchange, p=pieces: recording.replay(exchange, p, cut=broke))
+        server.script(lambda exchange, p=pieces: recording.replay(exchange, p, cut=breaks))
         got = ask(client)
         assert got[:3] == expected[:3]
         assert (type(got[3]), str(got[3])) == (type(expected[3]), str(expected[3]))
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
-def test_a_connection_that_breaks_anywhere_loses_nothing_and_never_passes_for_a_whole_answer(
+def test_a_connection_that_breaks_anywhere_loses_nothing_and_never_looks_complete(
     name: str, server: ScriptedServer, client: ChatClient
 ) -> None:
     recording = Recording(name)
@@ -192,8 +192,8 @@ def test_a_connection_that_breaks_anywhere_loses_nothing_and_never_passes_for_a_
         if recording.status != 200:
             assert type(error) is type(failure), place
             continue
-        if "<think>" not in told(part):
-            assert answer == told(part), place
+        if "<think>" not in text_in(part):
+            assert answer == text_in(part), place
         if [end for end in failed if place >= end]:
             assert isinstance(error, ErrorEventError), place
         elif [end for end in ended if place >= end]:

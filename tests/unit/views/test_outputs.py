@@ -7,7 +7,8 @@ import re
 import pytest
 from front_end import FrontEnd
 
-from copilot_magic.views.outputs import MAX_OUTPUTS, Outputs, cell_stylesheet
+from copilot_magic.markdown.render import stylesheet
+from copilot_magic.views.outputs import MAX_OUTPUTS, Outputs
 
 
 def words_in(text: str) -> list[str]:
@@ -88,7 +89,7 @@ def test_two_answers_in_one_cell_do_not_hide_each_others_parts() -> None:
 
 
 def test_the_stylesheet_is_sent_without_comments_and_spare_white_space() -> None:
-    style = cell_stylesheet()
+    style = stylesheet("copilot_magic.views", "cell.css")
     assert ".copilot-footer{margin-top:.6em}" in style
     # The space of a descendant stays.
     assert ".copilot-reasoning summary{cursor:pointer}" in style

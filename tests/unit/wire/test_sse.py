@@ -1,4 +1,4 @@
-"""The decoder does what the HTML standard says, however the bytes are cut."""
+"""The decoder does what the HTML standard says, wherever the bytes are cut."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def decode(*pieces: bytes, max_event_bytes: int = 1000) -> list[Event]:
 CASES = {
     "one event": (b"data: a\n\n", [Event("a")]),
     "several events in one read": (b"data: a\n\ndata: b\n\n", [Event("a"), Event("b")]),
-    "line ends of two characters": (b"data: a\r\n\r\ndata: b\r\n\r\n", [Event("a"), Event("b")]),
+    "line ends of CR and LF": (b"data: a\r\n\r\ndata: b\r\n\r\n", [Event("a"), Event("b")]),
     "line ends of a bare CR": (b"data: a\r\rdata: b\r\r", [Event("a"), Event("b")]),
     "mixed line ends": (b"data: a\n\r\ndata: b\r\n\rdata: c\r\n\n", [*map(Event, "abc")]),
     "no space after the colon": (b"data:a\n\n", [Event("a")]),
@@ -28,8 +28,8 @@ CASES = {
     "an empty data line counts": (b"data: a\ndata\ndata:\n\n", [Event("a\n\n")]),
     "data that is empty": (b"data:\n\n", [Event("")]),
     "a byte order mark at the start is dropped": (b"\xef\xbb\xbfdata: a\n\n", [Event("a")]),
-    "a byte order mark later is not": (b"data: \xef\xbb\xbfa\n\n", [Event("\ufeffa")]),
-    "a byte order mark later makes another field of a line": (
+    "a later byte order mark is not": (b"data: \xef\xbb\xbfa\n\n", [Event("\ufeffa")]),
+    "a later byte order mark changes the name of a field": (
         b"data: a\n\n\xef\xbb\xbfdata: b\n\n",
         [Event("a")],
     ),
@@ -39,31 +39,34 @@ CASES = {
         b"id: 7\ndata: a\n\ndata: b\n\nid\ndata: c\n\n",
         [Event("a", id="7"), Event("b", id="7"), Event("c")],
     ),
-    "an id alone is no event, and stays": (b"id: 7\n\ndata: a\n\n", [Event("a", id="7")]),
+    "an id alone is not an event, but stays": (b"id: 7\n\ndata: a\n\n", [Event("a", id="7")]),
     "an id with a NUL is ignored": (b"id: 7\x00\ndata: a\n\n", [Event("a")]),
-    "retry in digits": (b"retry: 50\ndata: a\n\n", [Event("a", retry=50)]),
-    "retry in other words is ignored": (b"retry: 5s\ndata: a\n\n", [Event("a")]),
-    "retry in other digits is ignored": ("retry: ٥\ndata: a\n\n".encode(), [Event("a")]),
+    "a retry in digits": (b"retry: 50\ndata: a\n\n", [Event("a", retry=50)]),
+    "a retry that is not a number is ignored": (b"retry: 5s\ndata: a\n\n", [Event("a")]),
+    "a retry in other than ASCII digits is ignored": (
+        "retry: ٥\ndata: a\n\n".encode(),
+        [Event("a")],
+    ),
     "unknown fields and lines are ignored": (b"x: 1\nhello\n data: no\ndata: a\n\n", [Event("a")]),
-    "an event without data is none": (b"event: ping\n\ndata: a\n\n", [Event("a")]),
+    "an event without data does not count": (b"event: ping\n\ndata: a\n\n", [Event("a")]),
     "many blank lines": (b"\n\n\ndata: a\n\n\n\n\n\ndata: b\n\n", [Event("a"), Event("b")]),
     "a last event without its blank line": (b"data: a\n\ndata: b\n", [Event("a"), Event("b")]),
     "a last event without its line end": (
         b"data: a\n\ndata: [DONE]",
         [*map(Event, ["a", "[DONE]"])],
     ),
-    "separators of lines that are none here": (
+    "line separators of Unicode end no line here": (
         "data: a\u2028b\u2029c\x85d\x0be\x0cf\x1cg\n\n".encode(),
         [Event("a\u2028b\u2029c\x85d\x0be\x0cf\x1cg")],
     ),
     "characters of several bytes": ("data: Grüße 👋\n\n".encode(), [Event("Grüße 👋")]),
-    "bytes that are no UTF-8": (b"data: a\xff\xe2\x82\n\n", [Event("a\ufffd\ufffd")]),
+    "bytes that are not UTF-8": (b"data: a\xff\xe2\x82\n\n", [Event("a\ufffd\ufffd")]),
     "colons in the data": (b'data: {"a": "b: c"}\n\n', [Event('{"a": "b: c"}')]),
 }
 
 
 @pytest.mark.parametrize(("stream", "events"), CASES.values(), ids=CASES.keys())
-def test_each_framing_is_decoded_and_so_it_is_byte_by_byte(
+def test_each_framing_is_decoded_at_once_and_byte_by_byte(
     stream: bytes, events: list[Event]
 ) -> None:
     assert decode(stream) == events
@@ -78,7 +81,7 @@ def test_every_pair_of_cuts_gives_the_same_events(stream: bytes) -> None:
             assert decode(stream[:first], stream[first:second], stream[second:]) == expected
 
 
-# Streams made of what matters to the decoder are more telling than random bytes.
+# Streams made of what matters to the decoder find more than random bytes.
 ALPHABET = [b"data", b"event", b"id", b"retry", b":", b" ", b"\r", b"\n", b"\r\n", b"7", b"x"]
 ALPHABET += [b"data: x\n\n", b"\xef\xbb\xbf", "👋\u2028".encode(), b"\0", b"\xff"]
 streams = st.lists(st.sampled_from(ALPHABET), max_size=40).map(b"".join)
@@ -116,7 +119,7 @@ def test_cutting_anywhere_changes_nothing_whatever_the_size_allowed(
 
 
 def reference(stream: bytes) -> list[Event]:
-    """Interpret a whole stream by the standard's own words, line after line, and not for speed."""
+    """Interpret a whole stream line by line as the standard words it, without regard to speed."""
     text = stream.decode("utf-8", "replace").removeprefix("\ufeff")
     events: list[Event] = []
     data, kind, last_id, retry = "", "", "", None
@@ -139,16 +142,16 @@ def reference(stream: bytes) -> list[Event]:
 
 
 @given(streams)
-def test_any_stream_is_decoded_as_the_standard_says(stream: bytes) -> None:
+def test_every_stream_is_decoded_as_the_standard_says(stream: bytes) -> None:
     assert decode(stream, max_event_bytes=10_000) == reference(stream)
 
 
 @given(st.lists(st.binary(max_size=20), max_size=10))
-def test_no_bytes_break_the_decoder(pieces: list[bytes]) -> None:
+def test_the_decoder_survives_any_bytes(pieces: list[bytes]) -> None:
     assert decode(*pieces) == decode(b"".join(pieces))
 
 
-def test_an_event_that_never_ends_is_an_error_and_what_came_before_it_is_kept() -> None:
+def test_an_event_that_never_ends_is_an_error_after_the_events_before_it() -> None:
     decoder = Decoder(max_event_bytes=100)
     events: list[Event] = []
     with pytest.raises(MalformedAnswerError, match="more than 100 bytes"):
@@ -158,7 +161,7 @@ def test_an_event_that_never_ends_is_an_error_and_what_came_before_it_is_kept() 
     assert events == [Event("a")]
 
 
-def test_an_event_too_large_is_an_error_though_it_came_whole() -> None:
+def test_an_event_that_is_too_large_is_an_error_even_if_it_arrives_whole() -> None:
     decoder = Decoder(max_event_bytes=10)
     events: list[Event] = []
     with pytest.raises(MalformedAnswerError):

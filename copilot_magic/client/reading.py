@@ -1,0 +1,92 @@
+"""The body of a response: the events of an answer, or all of a short body."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ..text import one_line
+from ..wire.ending import Ending
+from ..wire.failures import not_a_completion
+from ..wire.reasons import html_title
+from ..wire.sse import MAX_EVENT_BYTES, Decoder, Event
+from .connection import STOPPED, Call
+
+if TYPE_CHECKING:
+    import requests
+
+__all__ = ["read_body", "read_events"]
+
+
+def read_events(call: Call, response: requests.Response, ending: Ending) -> Iterator[Event]:
+    """Yield the events of an answer as they arrive; a body that is one piece of JSON is one event.
+
+    A body that falls silent or breaks off ends the events; `ending` knows why.
+
+    Raises:
+        MalformedAnswerError: The body is neither a stream of events nor JSON.
+    """
+    decoder = Decoder()
+    start = b""
+    count = 0
+    pieces = _pieces(call, response, ending)
+    for data in pieces:
+        if not start:
+            start = data.lstrip()[:200]
+            if start[:1] in (b"{", b"[", b"<"):
+                yield _single_event(call, data, pieces, ending)
+                return
+        for event in decoder.feed(data):
+            count += 1
+            yield event
+    for event in decoder.finish():
+        count += 1
+        yield event
+    kind = response.headers.get("Content-Type", "")
+    if start and not count and not kind.startswith("text/event-stream"):
+        text = call.redact(start.decode("utf-8", "replace"))
+        ending.broken = not_a_completion(f"this text: {one_line(text, 80)}")
+
+
+def read_body(call: Call, response: requests.Response, seconds: float, limit: int) -> bytes:
+    """Return as much of the body as arrives within `seconds`, at most `limit` bytes."""
+    deadline = time.monotonic() + seconds
+    body = bytearray()
+    with suppress(OSError):
+        for data in call.pieces(response, lambda: max(deadline - time.monotonic(), 0.001)):
+            body += data
+            if len(body) > limit:
+                break
+    return bytes(body[:limit])
+
+
+def _pieces(call: Call, response: requests.Response, ending: Ending) -> Iterator[bytes]:
+    """Yield the body as it arrives, and tell `ending` how it ends."""
+    try:
+        yield from call.pieces(response, ending.time_left)
+    except TimeoutError:
+        ending.fell_silent()
+    except ConnectionError as error:
+        ending.cut(STOPPED if call.stopped else str(error))
+    ending.body_ended = True
+
+
+def _single_event(call: Call, start: bytes, rest: Iterator[bytes], ending: Ending) -> Event:
+    """Return the one event that a body of JSON is.
+
+    Raises:
+        MalformedAnswerError: The body is HTML, or too large.
+    """
+    ending.in_one_piece = True
+    body = bytearray(start)
+    for data in rest:
+        body += data
+        if len(body) > MAX_EVENT_BYTES:
+            raise not_a_completion(f"a body of more than {MAX_EVENT_BYTES:,} bytes")
+    text = body.decode("utf-8", "replace")
+    if text.lstrip()[:1] == "<":
+        title = one_line(call.redact(html_title(text)), 80)
+        raise not_a_completion(f"an HTML page: {title}")
+    return Event(text)

@@ -1,0 +1,105 @@
+"""One request: sent with its key, followed through redirects, and a typed error if refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+from ..errors import PromptError, ProxyError, StatusError
+from ..settings import Settings
+from ..text import without_credentials
+from ..wire.failures import status_error
+from ..wire.reasons import failure_message, retry_after
+from .address import endpoint, origin
+from .connection import Call
+from .credentials import credentials_for
+from .reading import read_body
+
+if TYPE_CHECKING:
+    import requests
+
+__all__ = ["send"]
+
+_REDIRECTS = 3
+_MAX_FAILURE_BYTES = 64 * 1024
+
+
+def send(
+    call: Call,
+    settings: Settings,
+    path: str,
+    body: Mapping[str, Any] | None = None,
+    *,
+    timeout: float,
+    failure_timeout: float,
+) -> requests.Response:
+    """Send a request and return the successful response, with its body still to be read.
+
+    Args:
+        call: The connection to use.
+        settings: Where to send it, and with which key.
+        path: The path below the configured address.
+        body: What to post as JSON; None makes it a GET.
+        timeout: Seconds until the response's headers.
+        failure_timeout: Seconds to read the message of a failure.
+
+    Raises:
+        PromptError: There was no response, or its status is not a success.
+        UsageError: The settings do not allow sending it.
+    """
+    url = endpoint(settings.base_url, path)
+    call.credentials = credentials_for(url, settings)
+    headers = {
+        "Accept": "text/event-stream, application/json",
+        # Compressing a body delays its tokens.
+        "Accept-Encoding": "identity",
+    }
+    if call.credentials.header:
+        headers["Authorization"] = call.credentials.header
+    for _ in range(_REDIRECTS + 1):
+        response = call.send(url, headers, body, settings, timeout)
+        target = urljoin(url, response.headers.get("Location", ""))
+        # Other redirects turn a POST into a GET, or hand the key and the prompt to a stranger.
+        if response.status_code not in (307, 308) or origin(target) != origin(url):
+            break
+        response.close()
+        url = target
+    if 200 <= response.status_code < 300:
+        return response
+    provider = (body or {}).get("provider") or ""
+    with closing(response):
+        raise _failure(call, settings, response, target, provider, failure_timeout)
+
+
+def _failure(
+    call: Call,
+    settings: Settings,
+    response: requests.Response,
+    target: str,
+    provider: str,
+    seconds: float,
+) -> PromptError:
+    """Return the typed error for a response whose status is not a success."""
+    status = response.status_code
+    base_url = without_credentials(settings.base_url)
+    if 300 <= status < 400 and "Location" in response.headers:
+        elsewhere = call.redact(without_credentials(target))
+        return StatusError(
+            f"The server answered {status}: it redirects to {elsewhere}",
+            "If that is the right server, set base_url to its address",
+            status=status,
+        )
+    error = status_error(
+        status,
+        call.redact(failure_message(read_body(call, response, seconds, _MAX_FAILURE_BYTES))),
+        base_url=base_url,
+        provider=provider,
+        with_key=bool(call.credentials.header),
+        wait=retry_after(response.headers),
+    )
+    if status == 407:
+        hint = "Put the proxy's user and password into its URL"
+        return ProxyError(error.message, hint, base_url=base_url)
+    return error

@@ -1,0 +1,125 @@
+"""How an answer ends: whole, cut, empty or fallen silent; and how long its next piece may take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ..errors import (
+    CutError,
+    EmptyAnswerError,
+    FirstTokenTimeoutError,
+    IdleTimeoutError,
+    PromptError,
+)
+from .chunks import Delta
+from .failures import duration, not_a_completion, retry_hint
+
+__all__ = ["Ending", "no_first_token"]
+
+
+class Ending:
+    """The state of an arriving answer: what decides how it ends, and how long to wait for more.
+
+    Args:
+        first_token_timeout: Seconds from now until the first token.
+        idle_timeout: Seconds that the answer may pause.
+        after_the_end: Seconds to wait for what follows the finish reason: ``[DONE]``, the usage.
+        clock: The time in seconds; tests have their own.
+
+    Attributes:
+        begun: A token arrived, of the answer or of its reasoning.
+        answered: Some of the answer arrived that is not white space.
+        finish_reason: Why the answer ended, as the server said.
+        in_one_piece: The body is one piece of JSON, not a stream.
+        body_ended: The body has ended, one way or another.
+        broken: Why the body could not be read to its end, or None.
+    """
+
+    def __init__(
+        self,
+        first_token_timeout: float,
+        idle_timeout: float,
+        after_the_end: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.begun = self.answered = self.in_one_piece = self.body_ended = False
+        self.finish_reason: str | None = None
+        self.broken: PromptError | None = None
+        self._first_token_timeout = first_token_timeout
+        self._idle_timeout = self._patience = idle_timeout
+        self._after_the_end = after_the_end
+        self._clock = clock
+        self._fresh = False  # something arrived since `time_left` was last asked
+        self._deadline = clock() + first_token_timeout
+
+    def note(self, delta: Delta) -> None:
+        """Take note of what one event adds."""
+        if delta.content or delta.reasoning:
+            self.begun = self._fresh = True
+            if not self.answered:
+                self.answered = bool(delta.content.strip())
+        if delta.finish_reason:
+            self.finish_reason = delta.finish_reason
+            self._fresh = True
+            self._patience = min(self._patience, self._after_the_end)
+
+    def time_left(self) -> float:
+        """Return the seconds that the next piece may take, always more than 0.
+
+        After a token, the clock starts when we next wait, so a slow consumer costs nothing. A
+        keep-alive does not restart it.
+        """
+        now = self._clock()
+        if self._fresh:
+            self._fresh = False
+            self._deadline = now + self._patience
+            return self._patience
+        return max(self._deadline - now, 0.001)
+
+    def fell_silent(self) -> None:
+        """Take note that the next piece did not arrive in time."""
+        if not self.begun:
+            self.broken = no_first_token(self._first_token_timeout)
+            return
+        self.broken = IdleTimeoutError(
+            f"The answer stopped for {duration(self._idle_timeout)}",
+            retry_hint(True),
+            seconds=self._idle_timeout,
+        )
+
+    def cut(self, reason: str = "") -> None:
+        """Take note that the body broke off; by default because the connection broke."""
+        self.broken = self._cut_error(reason)
+
+    def error(self, done: bool) -> PromptError | None:
+        """Return the error for an answer that is not whole, or None if it is.
+
+        Args:
+            done: The server said ``[DONE]``.
+        """
+        whole = self.in_one_piece and (self.answered or self.broken is None)
+        if not (done or whole or self.finish_reason is not None):
+            return self.broken or self._cut_error()
+        if self.answered:
+            return None
+        if self.in_one_piece and self.finish_reason is None:
+            return not_a_completion("JSON of another kind")
+        why = f" ({self.finish_reason})" if self.finish_reason not in (None, "stop") else ""
+        return EmptyAnswerError(
+            f"The answer was empty{why}", "Ask again, or ask another model or provider"
+        )
+
+    def _cut_error(self, reason: str = "") -> CutError:
+        reason = reason or "The connection broke before the end of the answer"
+        return CutError(reason, retry_hint(self.begun), begun=self.begun)
+
+
+def no_first_token(seconds: float) -> FirstTokenTimeoutError:
+    """Return the error for an answer that did not begin within `seconds`."""
+    return FirstTokenTimeoutError(
+        f"No answer began within {duration(seconds)}",
+        "Does the server wait for a login in its browser? If it is only slow, raise "
+        "first_token_timeout",
+        seconds=seconds,
+    )

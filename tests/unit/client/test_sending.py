@@ -1,0 +1,73 @@
+"""Sending a request: what the server gets, and which redirects are followed."""
+
+from __future__ import annotations
+
+import pytest
+from asking import KEY, ask, body, client
+from scripted_server import Exchange, ScriptedServer, answer
+
+from copilot_magic.errors import ProxyError, StatusError
+
+
+def test_the_request_is_what_the_reference_client_posts(server: ScriptedServer) -> None:
+    assert ask(client(server.base_url)) == "You said: Hello"
+    request = server.requests[-1]
+    assert (request.method, request.path) == ("POST", "/v1/chat/completions")
+    assert request.json == body()
+    assert request.headers["Content-Type"] == "application/json"
+    assert "Authorization" not in request.headers
+    assert request.headers["Accept-Encoding"] == "identity", "compressing a body delays its tokens"
+
+
+@pytest.mark.parametrize("ending", ["", "/", "/chat/completions", "/chat/completions/"])
+def test_an_address_with_any_usual_ending_works(server: ScriptedServer, ending: str) -> None:
+    ask(client(server.base_url + ending))
+    assert server.requests[-1].path == "/v1/chat/completions"
+
+
+def test_the_query_of_the_address_is_kept(server: ScriptedServer) -> None:
+    ask(client(f"{server.base_url}?api-version=2"))
+    assert server.requests[-1].path == "/v1/chat/completions?api-version=2"
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_redirect_on_the_same_server_is_followed_as_a_post(
+    server: ScriptedServer, status: int
+) -> None:
+    def script(exchange: Exchange) -> None:
+        if exchange.request.path == "/v1/chat/completions":
+            exchange.reply(status, "", {"Location": "/elsewhere"})
+        else:
+            answer(exchange, "moved")
+
+    server.script(script)
+    assert ask(client(server.base_url, KEY)) == "moved"
+    assert server.requests[-1].json == body()
+    assert server.requests[-1].headers["Authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_to_another_server_gets_neither_key_nor_prompt(
+    server: ScriptedServer, status: int
+) -> None:
+    with ScriptedServer() as other:
+        location = f"{other.base_url}/chat/completions"
+        server.script(lambda exchange: exchange.reply(status, "", {"Location": location}))
+        with pytest.raises(StatusError, match=f"127.0.0.1:{other.port}") as caught:
+            ask(client(server.base_url, KEY))
+        assert caught.value.status == status
+        assert not other.requests
+
+
+def test_a_redirect_in_a_circle_ends(server: ScriptedServer) -> None:
+    server.script(lambda exchange: exchange.reply(307, "", {"Location": exchange.request.path}))
+    with pytest.raises(StatusError, match="307"):
+        ask(client(server.base_url))
+    assert len(server.requests) == 4
+
+
+def test_a_proxy_that_wants_a_password_is_a_proxy_error(proxy: ScriptedServer) -> None:
+    proxy.script(lambda exchange: exchange.reply(407, ""))
+    with pytest.raises(ProxyError, match="407") as caught:
+        ask(client("http://chat.invalid/v1"))
+    assert caught.value.base_url == "http://chat.invalid/v1"

@@ -1,0 +1,56 @@
+"""What one server turned out to need, and requests that are adapted to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from copilot_magic.wire.dialect import HISTORY_BUDGET, Dialect, without_extensions
+
+ASKED: dict[str, Any] = {
+    "model": "",
+    "provider": "Copilot",
+    "stream": True,
+    "messages": [{"role": "user", "content": "Hello"}],
+    "conversation_id": "2222",
+    "conversation": {"conversation_id": "thread"},
+    "temperature": 0.5,
+}
+PLAIN = {"stream": True, "messages": ASKED["messages"], "temperature": 0.5}
+
+
+def test_an_unknown_server_gets_the_request_as_it_is() -> None:
+    assert Dialect().adapt(ASKED) == ASKED
+
+
+def test_a_strict_server_gets_only_what_openai_knows() -> None:
+    assert Dialect(strict=True).adapt(ASKED) == without_extensions(ASKED) == PLAIN
+    assert without_extensions({**PLAIN, "model": "m"})["model"] == "m"
+
+
+def test_a_server_that_needs_a_model_gets_one_unless_the_prompt_names_its_own() -> None:
+    dialect = Dialect(model="small")
+    assert dialect.adapt(ASKED) == {**ASKED, "model": "small"}
+    assert dialect.adapt({**ASKED, "model": "mine"})["model"] == "mine"
+    assert Dialect(strict=True, model="small").adapt(ASKED) == {**PLAIN, "model": "small"}
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("model", ["", "small"])
+def test_adapting_again_changes_nothing_and_never_the_request_itself(
+    strict: bool, model: str
+) -> None:
+    dialect = Dialect(strict=strict, model=model)
+    before = dict(ASKED)
+    adapted = dialect.adapt(ASKED)
+    assert dialect.adapt(adapted) == adapted
+    assert before == ASKED
+
+
+def test_the_budget_is_halved_for_the_model_that_refused_alone() -> None:
+    dialect = Dialect()
+    assert dialect.budget("small") == HISTORY_BUDGET
+    dialect.halve("small", 6001)
+    assert dialect.budget("small") == 3000
+    assert dialect.budget("big") == HISTORY_BUDGET
