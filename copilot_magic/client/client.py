@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import (
     BadRequestError,
+    CutError,
     FirstTokenTimeoutError,
     MalformedAnswerError,
     NotFoundError,
@@ -25,7 +26,7 @@ from ..wire.ending import Ending
 from ..wire.failures import CHECK_BASE_URL, duration, reported_error
 from ..wire.reasons import needs_model, quota_exhausted, refuses_fields
 from ..wire.sse import MAX_EVENT_BYTES
-from .connection import Call
+from .connection import STOPPED, Call
 from .reading import read_body, read_events
 from .sending import send
 
@@ -77,6 +78,7 @@ class ChatClient:
         self._list_timeout = list_timeout
         self._after_the_end = after_the_end
         self._calls: set[Call] = set()
+        self._stopped = False
 
     @property
     def settings(self) -> Settings:
@@ -101,6 +103,8 @@ class ChatClient:
         """
         tries = 0
         with Call(self._calls) as call:
+            if self._stopped:
+                raise CutError(STOPPED)
             while True:
                 sent = self._dialect.adapt(body)
                 try:
@@ -140,6 +144,12 @@ class ChatClient:
         """End each answer that is on its way, in any thread; the client can be used again."""
         for call in list(self._calls):
             call.stop()
+
+    def stop(self) -> None:
+        """End each answer that is on its way, and every later one before anything is sent."""
+        # In this order: a call that begins meanwhile either sees the flag or is among the calls.
+        self._stopped = True
+        self.close()
 
     def __enter__(self) -> ChatClient:
         return self

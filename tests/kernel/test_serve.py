@@ -43,7 +43,9 @@ def serving() -> Iterator[LiveKernel]:
 
 
 def server_pid(kernel: LiveKernel) -> int:
-    return int(kernel.value("__import__('copilot_magic.local.launcher').local.launcher.running().pid"))
+    return int(
+        kernel.value("__import__('copilot_magic.local.launcher').local.launcher.running().pid")
+    )
 
 
 def test_a_real_model_answers_and_is_never_passed_off_as_copilot(serving: LiveKernel) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from asking import ask, client
+from posting import ask, client
 
 from copilot_magic.client.address import endpoint, origin, proxy_for
 from copilot_magic.errors import SettingError

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import KEY, ask, body, client
+from posting import KEY, ask, body, client
 from scripted_server import Exchange, ScriptedServer, answer
 
 from copilot_magic.client.client import ChatClient
@@ -380,3 +380,11 @@ def test_no_connection_is_left_open_however_an_answer_ends(server: ScriptedServe
             with closing(asked.stream(body())) as events:
                 next(events)
         time.sleep(0.1)  # the server's own side of the connections
+
+
+def test_a_client_that_was_stopped_sends_nothing(server: ScriptedServer) -> None:
+    stopped = client(server.base_url)
+    stopped.stop()
+    with pytest.raises(CutError):
+        list(stopped.stream(body()))
+    assert not server.requests

@@ -10,7 +10,7 @@ import time
 from contextlib import closing
 
 import pytest
-from asking import ask, body, client
+from posting import ask, body, client
 from scripted_server import Exchange, ScriptedServer, answer
 
 from copilot_magic.client.client import ChatClient

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import KEY, ask, client
+from posting import KEY, ask, client
 from scripted_server import ScriptedServer
 
 from copilot_magic.client.client import ChatClient

@@ -8,7 +8,7 @@ import threading
 import zlib
 
 import pytest
-from asking import ask, body, client
+from posting import ask, body, client
 from scripted_server import Exchange, ScriptedServer
 
 from copilot_magic.wire.chunks import Delta

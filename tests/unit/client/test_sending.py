@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from asking import KEY, ask, body, client
+from posting import KEY, ask, body, client
 from scripted_server import Exchange, ScriptedServer, answer
 
 from copilot_magic.errors import ProxyError, StatusError

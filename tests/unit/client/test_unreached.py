@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from asking import ask, client, free_port
+from posting import ask, client, free_port
 from scripted_server import ScriptedServer
 
 from copilot_magic.errors import CopilotError, CutError, ProxyError, RefusedError

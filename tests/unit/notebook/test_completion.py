@@ -14,7 +14,7 @@ def offered(shell: InteractiveShell, line: str) -> list[str]:
     event = SimpleNamespace(
         text_until_cursor=line, symbol=symbol, line=line, command=line.split()[0]
     )
-    (complete,) = shell.strdispatchers["complete_command"].flat_matches(line)
+    (complete,) = shell.strdispatchers["complete_command"].s_matches(line.split()[0])
     return list(complete(shell, event))
 
 
