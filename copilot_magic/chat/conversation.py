@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -85,6 +86,18 @@ class Conversation:
             elif (turn.prompt, turn.answer) != (replaced.prompt, replaced.answer):
                 for later in self.turns[at + 1 :]:
                     later.stale = True
+
+    def update(self, turns: Iterable[Turn], system: str) -> None:
+        """Take over what another process has left; the servers' threads lack its turns.
+
+        Answers that are arriving here stay.
+        """
+        with self._lock:
+            taken = list(turns)
+            arriving = [turn for turn in self.turns if turn.status == "streaming"]
+            self.turns[:] = taken + [turn for turn in arriving if turn not in taken]
+            self.system = system
+            self.forget_threads()
 
     def set_system(self, system: str) -> None:
         """Change the system message; the servers' threads hold another one, so forget them."""

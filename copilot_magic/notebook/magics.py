@@ -18,7 +18,7 @@ from .arguments import PromptLine, options_help, split_words
 from .asking import ask_prompt, preview_prompt
 from .commands import commands_help, run_command
 from .completion import add_completion, remove_completion
-from .hints import with_hints
+from .hints import next_step, with_hints
 from .serving import serve, stop_for_now
 from .shell import Notebook
 from .traits import setting_traits, settings_of
@@ -133,6 +133,18 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     atexit.register(magics.notebook.session.close)
     if served is not None:
         serve(magics.notebook, *served)
+    _announce(magics.notebook)
+
+
+def _announce(notebook: Notebook) -> None:
+    """Say which conversation the first prompt would continue, while nothing is sent yet."""
+    library = notebook.session.library
+    continued = library.announcement()
+    if continued:
+        say(f"{continued}; %copilot new starts afresh")
+    problem = library.storage.unread
+    if problem is not None:
+        say(f"{problem.message}. {next_step(problem)}")
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:

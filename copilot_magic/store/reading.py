@@ -106,11 +106,15 @@ class Reading:
             lambda connection: turn_rows.find_answer(connection, request_key)
         )
 
-    def newer(self, conversation: Conversation) -> Conversation | None:
+    def newer(self, conversation: Conversation, look_again: bool = False) -> Conversation | None:
         """Return `conversation` as other processes have left it, or None if they did not use it.
 
         It costs one look at an indexed value if they did not. Its turns are those given, wherever
         nothing has changed about them.
+
+        Args:
+            conversation: The conversation in memory.
+            look_again: Read it even if no other process has used it since it was last read.
 
         Raises:
             UnknownConversationError: It was forgotten.
@@ -123,7 +127,7 @@ class Reading:
             if found is None and rows.is_forgotten(connection, conversation_id):
                 message = f"the conversation {conversation.name!r} was forgotten elsewhere"
                 raise UnknownConversationError(message)
-            if found is None or found == seen:
+            if found is None or (found == seen and not look_again):
                 return None
             return self._read(connection, conversation_id)
 

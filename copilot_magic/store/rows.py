@@ -13,7 +13,7 @@ from ..chat.conversation import Conversation
 from ..text import free_name, well_formed
 from .notebook_file import file_number, is_another_file
 from .turn_rows import read_turns
-from .turn_values import StoredTurn
+from .turn_values import StoredTurn, number_of, text_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -97,7 +97,7 @@ def find_latest(connection: sqlite3.Connection, notebook: str) -> str | None:
     ).fetchone()
     if row is None:
         return None
-    conversation_id, used, file = str(row[0]), row[1], row[2]
+    conversation_id, used, file = text_of(row[0]), number_of(row[1]), text_of(row[2])
 
     def cell_ids() -> set[str]:
         return {
@@ -142,7 +142,7 @@ def put_conversation(
             " VALUES (?, ?, ?, ?)",
             (well_formed(notebook), conversation_id, now, file_number(notebook)),
         )
-    return Before(name, None if row is None else row[1])
+    return Before(name, None if row is None else number_of(row[1]))
 
 
 def last_used(connection: sqlite3.Connection, conversation_id: str) -> float | None:
@@ -150,7 +150,7 @@ def last_used(connection: sqlite3.Connection, conversation_id: str) -> float | N
     row = connection.execute(
         "SELECT last_used FROM conversation WHERE conversation_id = ?", (conversation_id,)
     ).fetchone()
-    return None if row is None else row[0]
+    return None if row is None else number_of(row[0])
 
 
 def use(connection: sqlite3.Connection, conversation_id: str, now: float) -> None:
@@ -206,10 +206,14 @@ def read_conversation(
     conversation_id = find(connection, name_or_id)
     if conversation_id is None:
         return None
-    name, system = connection.execute(
+    row = connection.execute(
         "SELECT name, system FROM conversation WHERE conversation_id = ?", (conversation_id,)
     ).fetchone()
-    conversation = Conversation(name, conversation_id, system)
+    if row is None:
+        import sqlite3
+
+        raise sqlite3.DatabaseError("an index is malformed")
+    conversation = Conversation(text_of(row[0]), conversation_id, text_of(row[1]))
     return conversation, read_turns(connection, conversation_id)
 
 
@@ -236,4 +240,15 @@ def summaries(connection: sqlite3.Connection, search: str) -> list[Summary]:
         """,
         {"search": well_formed(search)},
     )
-    return [Summary(*row) for row in rows]
+    return [
+        Summary(
+            text_of(name),
+            text_of(conversation_id),
+            turns,
+            number_of(started),
+            number_of(used),
+            text_of(first_prompt),
+            text_of(path),
+        )
+        for name, conversation_id, turns, started, used, first_prompt, path in rows
+    ]

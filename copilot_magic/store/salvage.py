@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from ..chat.conversation import Conversation
 from .copies import opened
-from .turn_values import SELECTED, StoredTurn, stored_turn, text_of
+from .turn_values import SELECTED, StoredTurn, number_of, stored_turn, text_of
 
 if TYPE_CHECKING:
     import sqlite3
 
 __all__ = ["Salvaged", "salvage"]
 
-# The most row numbers that are tried one by one between the first and the last damaged page.
+# The most row numbers that are tried one by one between the first and the last damaged page, and
+# how many of them in a row may fail.
 _MOST_TRIED = 20_000
+_MOST_FAILURES = 500
 
 
 @dataclass
@@ -46,6 +48,8 @@ def salvage(path: str) -> list[Salvaged]:
 
     try:
         with opened(path) as connection:
+            # Lets SQLite pass over what is broken in the schema, and read a file cut short.
+            connection.execute("PRAGMA writable_schema = ON")
             connection.text_factory = lambda text: text.decode("utf-8", "replace")
             return _salvage(connection)
     except (sqlite3.Error, UnicodeError, OSError):
@@ -59,12 +63,12 @@ def _salvage(connection: sqlite3.Connection) -> list[Salvaged]:
     for conversation_id, name, system, last_used in _rows(connection, "conversation", columns):
         text = str(conversation_id)
         conversation = Conversation(text_of(name), text, text_of(system))
-        found[text] = Salvaged(conversation, last_used=_number(last_used))
+        found[text] = Salvaged(conversation, last_used=number_of(last_used))
     read: list[tuple[str, float, StoredTurn]] = []
     for conversation_id, position, *row in _rows(
         connection, "turn", ("conversation_id", "position", SELECTED)
     ):
-        read.append((text_of(conversation_id), _number(position), stored_turn(row)))
+        read.append((text_of(conversation_id), number_of(position), stored_turn(row)))
     for conversation_id, _, stored in sorted(read, key=lambda row: (row[1], row[2].turn.started)):
         # The conversation's own row may be lost.
         lost = Salvaged(Conversation("recovered", conversation_id), last_used=stored.turn.started)
@@ -72,7 +76,7 @@ def _salvage(connection: sqlite3.Connection) -> list[Salvaged]:
     wanted = ("conversation_id", "path", "last_used")
     for conversation_id, path, last_used in _rows(connection, "notebook", wanted):
         if conversation_id in found:
-            found[conversation_id].notebooks[text_of(path)] = _number(last_used)
+            found[conversation_id].notebooks[text_of(path)] = number_of(last_used)
     return [found[key] for key in found if key not in forgotten and found[key].turns]
 
 
@@ -97,14 +101,15 @@ def _rows(
             continue
     first = reached[0] + 1
     last = reached[1] or first + _MOST_TRIED
+    failures = 0
     for rowid in range(max(first, last - _MOST_TRIED), last):
         try:
             row = connection.execute(f"{select} WHERE rowid = ?", (rowid,)).fetchone()
         except (sqlite3.Error, UnicodeError):
+            failures += 1
+            if failures > _MOST_FAILURES:
+                return
             continue
+        failures = 0
         if row is not None:
             yield row[1:]
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, (int, float)) else 0.0

@@ -44,6 +44,7 @@ class Store(Reading, Writing):
     Attributes:
         path: The file.
         damage: Why not all of the file could be read; None as far as is known.
+        omitted: The ids of the turns that are not written, although the file lacks them.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Store(Reading, Writing):
         self._growth = Growth(self._write_grown, growth_interval)
         self._copier = Copier(path, copy_interval)
         self.damage = None
+        self.omitted = frozenset()
         self._missed = Missed()
         self._seen = {}
         # The conversation of each turn that has begun and not ended.
@@ -89,6 +91,14 @@ class Store(Reading, Writing):
     def check(self) -> None:
         """Open the file if it is not open yet, and raise StoreError if it cannot be used."""
         self._database.write(lambda connection: None)
+
+    def check_readable(self) -> None:
+        """Read a little, and raise StoreError if the file cannot be used."""
+        self._database.read(lambda connection: rows.find(connection, ""))
+
+    def exists(self) -> bool:
+        """Say whether there is a file."""
+        return Path(self.path).exists()
 
     def close(self) -> None:
         """Write what has grown and close the file; the next call of a method opens it again.

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 from ..chat.turn import Turn
 from ..text import well_formed
-from .turn_values import ALL_COLUMNS, SELECTED, StoredTurn, stored_turn, turn_of_row, values_of
+from .turn_values import (
+    ALL_COLUMNS,
+    SELECTED,
+    StoredTurn,
+    number_of,
+    stored_turn,
+    turn_of_row,
+    values_of,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -100,7 +108,7 @@ def _put_in_order(
             "SELECT id, position FROM turn WHERE conversation_id = ?", (conversation_id,)
         ).fetchall()
     )
-    positions = [stored[turn_id] for turn_id in turn_ids]
+    positions = [number_of(stored.get(turn_id)) for turn_id in turn_ids]
     if positions != sorted(positions):
         connection.executemany(
             "UPDATE turn SET position = ? WHERE conversation_id = ? AND id = ?",
@@ -137,7 +145,7 @@ def position_of(connection: sqlite3.Connection, conversation_id: str, turn_id: s
         "SELECT position FROM turn WHERE conversation_id = ? AND id = ?",
         (conversation_id, turn_id),
     ).fetchone()
-    return None if row is None else int(row[0])
+    return None if row is None else int(number_of(row[0]))
 
 
 def supersede(

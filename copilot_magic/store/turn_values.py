@@ -14,6 +14,7 @@ __all__ = [
     "ALL_COLUMNS",
     "SELECTED",
     "StoredTurn",
+    "number_of",
     "stored_turn",
     "text_of",
     "turn_of_row",
@@ -87,7 +88,7 @@ def turn_of_row(row: Sequence[Any]) -> Turn:
             "reasoning": text_of(reasoning),
             "status": status if status in get_args(Status) else "interrupted",
             "stale": bool(stale),
-            "started": float(started) if isinstance(started, _NUMBER) else 0.0,
+            "started": number_of(started),
         }
     )
 
@@ -97,6 +98,11 @@ def text_of(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return "" if value is None else str(value)
+
+
+def number_of(value: object) -> float:
+    """Return the number in a column; 0.0 if a damaged row holds something else."""
+    return float(value) if isinstance(value, (int, float)) else 0.0
 
 
 def _usable(details: object) -> dict[str, Any]:

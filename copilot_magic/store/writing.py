@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..chat.conversation import Conversation
@@ -35,9 +35,11 @@ class Writing:
 
     Attributes:
         path: The file.
+        omitted: The ids of the turns that are not written, although the file lacks them.
     """
 
     path: str
+    omitted: Container[str]
     _database: Database
     _growth: Growth
     _copier: Copier
@@ -215,7 +217,8 @@ class Writing:
         before = rows.put_conversation(connection, conversation, notebook, now)
         if before is None:
             return None
-        conversation_id, turns = conversation.conversation_id, list(conversation.turns)
+        conversation_id = conversation.conversation_id
+        turns = [turn for turn in list(conversation.turns) if turn.id not in self.omitted]
         writer = _writer(self.path)
         turn_rows.put_missing_turns(connection, conversation_id, turns, writer, missed)
         turn_rows.mark_stale(connection, conversation_id, turns)
