@@ -127,11 +127,11 @@ class Exchange(Generator[Event, None, None]):
         turn, conversation = self.turn, self.conversation
         started, spent = time.monotonic(), turn.elapsed
         turn.error, turn.finish_reason, turn.status = "", None, "streaming"
-        turn.notes += self._library.take_notes(conversation)
         try:
             if not self._continues:
                 conversation.begin(turn, replaced)
             self._store_beginning(replaced)
+            turn.notes += self._library.take_notes(conversation)
             with closing(events):  # type: ignore[type-var]
                 for event in events:
                     if isinstance(event, Delta):

@@ -15,7 +15,7 @@ def offered(shell: InteractiveShell, line: str) -> list[str]:
         text_until_cursor=line, symbol=symbol, line=line, command=line.split()[0]
     )
     (complete,) = shell.strdispatchers["complete_command"].s_matches(line.split()[0])
-    return list(complete(shell, event))
+    return list(complete(event))
 
 
 @pytest.mark.usefixtures("magics")
