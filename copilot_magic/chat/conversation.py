@@ -67,8 +67,8 @@ class Conversation:
                 self.turns[self.turns.index(replaces)] = turn
                 self._forget_thread(replaces.thread)
 
-    def end(self, turn: Turn, replaced: Turn | None = None) -> None:
-        """Settle what follows from `turn` having ended.
+    def end(self, turn: Turn, replaced: Turn | None = None) -> int:
+        """Settle what follows from `turn` having ended; return how many answers that outdates.
 
         If it received nothing, the turn it replaced gets its place back. Else the answers below it
         are outdated, unless it brought the same answer again. Its ``conversation`` object is from
@@ -78,13 +78,16 @@ class Conversation:
             if turn.continuation is not None:
                 self._forget_thread(turn.thread, but=turn)
             if replaced is None or turn not in self.turns:
-                return
+                return 0
             at = self.turns.index(turn)
             if not turn.answer:
                 self.turns[at] = replaced
             elif (turn.prompt, turn.answer) != (replaced.prompt, replaced.answer):
-                for later in self.turns[at + 1 :]:
+                outdated = [later for later in self.turns[at + 1 :] if not later.stale]
+                for later in outdated:
                     later.stale = True
+                return sum(bool(later.answer) for later in outdated)
+            return 0
 
     def set_system(self, system: str) -> None:
         """Change the system message; the servers' threads hold another one, so forget them."""

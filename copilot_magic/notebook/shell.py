@@ -49,6 +49,11 @@ class Notebook:
         if self.shell is not None:
             self.shell.user_ns[name] = value
 
+    def set_next_input(self, text: str) -> None:
+        """Put `text` into a new cell below the running one, or into the terminal's next prompt."""
+        if self.shell is not None:
+            self.shell.set_next_input(text)
+
     def after_cell(self, call: Callable[[], None]) -> None:
         """Call something once, when the running cell has ended."""
         if self.shell is None:

@@ -152,7 +152,8 @@ class Exchange(Generator[Event, None, None]):
             raise
         finally:
             turn.elapsed = spent + time.monotonic() - started
-            conversation.end(turn, replaced)
+            if outdated := conversation.end(turn, replaced):
+                turn.notes.append(f"{count_of(outdated, 'later answer')} outdated")
             turn.notes += self._storage.write(lambda store: store.end_turn(conversation, turn))
             if self._storage is not self._library.storage:
                 self._storage.close()
