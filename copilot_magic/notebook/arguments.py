@@ -10,7 +10,6 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from ..chat.prompt import Options, Prompt
@@ -28,6 +27,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what is wrong with the arguments, and name the option that was probably meant."""
+        from difflib import get_close_matches
+
         unknown = re.search(r"unrecognized arguments: (--\S+)", message)
         close = get_close_matches(unknown[1], self._option_string_actions, 1) if unknown else []
         meant = f"Did you mean {close[0]}? " if close else ""

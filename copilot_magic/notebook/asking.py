@@ -54,7 +54,7 @@ def ask(prompt: str, **options: Any) -> Answer:
         answer = ask_prompt(notebook, prompt, line)
     else:
         with with_hints():
-            notebook = magics.up_to_date()
+            notebook = magics.notebook.up_to_date()
             answer = ask_prompt(notebook, prompt, line)
     # The cell has just shown it; IPython would show it again as the cell's result.
     answer._shown = True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from ..errors import UsageError
@@ -65,6 +64,8 @@ def run_command(notebook: Notebook, words: list[str]) -> None:
     name, *arguments = words or ["status"]
     command = COMMANDS.get(name)
     if command is None:
+        from difflib import get_close_matches
+
         close = get_close_matches(name, COMMANDS, 1)
         if close:
             meant = f"Did you mean %copilot {close[0]}?"

@@ -7,10 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..errors import CopilotError
 from ..settings import Settings
-from .arguments import option_names
-from .commands import COMMANDS
 from .shell import Notebook
 
 if TYPE_CHECKING:
@@ -45,6 +42,7 @@ class _Offers:
 
     def _fetch(self, settings: Settings, kind: str) -> None:
         from ..client.client import ChatClient
+        from ..errors import CopilotError
 
         try:
             with ChatClient(settings) as client:
@@ -55,6 +53,9 @@ class _Offers:
 
 def _offered(notebook: Notebook, offers: _Offers, before: list[str]) -> list[str]:
     """Return what may come after the words `before`, the magic's name first."""
+    from .arguments import option_names
+    from .commands import COMMANDS
+
     magic, last = before[0], before[-1]
     settings = notebook.session.settings
     if magic == "%%copilot":
@@ -79,20 +80,15 @@ def _conversations(notebook: Notebook) -> list[str]:
     return [f'"{name}"' if " " in name else name for name in names]
 
 
-def add_completion(shell: InteractiveShell, up_to_date: Callable[[], Notebook]) -> None:
-    """Complete the lines of the magics in `shell`.
-
-    Args:
-        shell: The IPython shell.
-        up_to_date: Returns the notebook with the settings as they are now.
-    """
+def add_completion(shell: InteractiveShell, notebook: Notebook) -> None:
+    """Complete the lines of the magics in `shell`."""
     offers = _Offers()
 
     def fitting(line: str) -> tuple[list[str], str]:
         """Return what fits at the end of `line`, and the fragment there that it replaces."""
         fragment = _FRAGMENT.search(line)[0]  # type: ignore[index]  # it matches any end
         before = line[: len(line) - len(fragment)].split()
-        offered = _offered(up_to_date(), offers, before) if before else []
+        offered = _offered(notebook.up_to_date(), offers, before) if before else []
         return [name for name in offered if name.startswith(fragment)], fragment
 
     if hasattr(shell.Completer, "custom_matchers"):

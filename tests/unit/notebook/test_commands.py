@@ -16,7 +16,7 @@ from copilot_magic.notebook.shell import Notebook
 
 @pytest.fixture
 def notebook(magics: CopilotMagics) -> Notebook:
-    return magics.up_to_date()
+    return magics.notebook.up_to_date()
 
 
 def printed(capsys: pytest.CaptureFixture[str], notebook: Notebook, *words: str) -> str:
@@ -152,7 +152,7 @@ def test_the_doctor_says_what_is_well_and_how_to_fix_what_is_not(
     assert "✓ server: reachable" in printed(capsys, notebook, "doctor")
     shell.run_line_magic("config", "CopilotMagics.base_url = 'http://127.0.0.1:9/v1'")
     magics = shell.magics_manager.registry["CopilotMagics"]
-    text = printed(capsys, magics.up_to_date(), "doctor")
+    text = printed(capsys, magics.notebook.up_to_date(), "doctor")
     assert "✗ server" in text
     assert "    Start a server: `%copilot serve`" in text
 
