@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import signal
 import threading
@@ -119,6 +120,31 @@ def test_ask_is_the_magic_as_a_function(
     server.script(lambda exchange: exchange.reply(404, {"error": {"message": "no such model"}}))
     with pytest.raises(Exception, match="%copilot models"):
         ask("hi")
+
+
+def test_asking_quietly_shows_nothing_and_keeps_the_answer(
+    magics: CopilotMagics, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask("hi", show=False) == "You said: hi"
+    assert capsys.readouterr().out == ""
+    assert shell.user_ns["_copilot"] == "You said: hi"
+
+
+@pytest.mark.usefixtures("magics")
+def test_an_answer_that_is_printed_is_shown_once(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.run_cell("from copilot_magic import ask\nprint(ask('hi'))\nprint(ask('ho'), 1)")
+    assert capsys.readouterr().out == "You said: hi\nYou said: ho 1\n"
+    shell.run_cell("print(len(ask('hi')))")
+    assert capsys.readouterr().out == f"You said: hi\n{len('You said: hi')}\n"
+
+
+def test_the_signature_of_ask_names_its_options() -> None:
+    parameters = inspect.signature(ask).parameters
+    assert list(parameters)[:2] == ["prompt", "show"]
+    assert {"model", "temperature", "max_tokens", "conversation", "raw"} <= set(parameters)
+    assert not {"options", "out", "dry_run"} & set(parameters)
 
 
 @pytest.mark.parametrize("option", ["colour", "out", "dry_run"])
