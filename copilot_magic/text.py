@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import itertools
 import re
 from collections.abc import Callable
@@ -74,6 +73,8 @@ def _sign(match: re.Match[str]) -> str:
 
 def escape(text: str) -> str:
     """Return HTML that shows `text` as it is."""
+    import html
+
     return html.escape(printable(text))
 
 

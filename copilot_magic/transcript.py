@@ -78,14 +78,15 @@ def to_markdown(conversation: Conversation) -> str:
     parts = [f"# {_escaped(conversation.name)}"]
     if conversation.system:
         parts += ["*System message*", _fenced(conversation.system, "text")]
-    for turn in conversation.turns:
-        parts += ["---", _fenced(turn.prompt, "text")]
+    for number, turn in enumerate(conversation.turns, 1):
+        parts += ["---", f"**{number} · You**", _fenced(turn.prompt, "text")]
+        origin = ", ".join(_escaped(name) for name in (turn.model, turn.provider) if name)
+        parts.append(f"**Assistant** ({origin})" if origin else "**Assistant**")
+        # Before the answer: who reads it should know.
+        if mark := _mark(turn):
+            parts.append(f"*{_escaped(mark)}*")
         if turn.answer:
             parts.append(turn.answer if _ends_closed(turn.answer) else _fenced(turn.answer))
-        origin = ", ".join(_escaped(name) for name in (turn.model, turn.provider) if name)
-        remarks = [remark for remark in (origin, _escaped(_mark(turn))) if remark]
-        if remarks:
-            parts.append(f"*{'; '.join(remarks)}*")
     return well_formed("\n\n".join(parts)) + "\n"
 
 

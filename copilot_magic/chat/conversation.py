@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -68,8 +67,8 @@ class Conversation:
                 self.turns[self.turns.index(replaces)] = turn
                 self._forget_thread(replaces.thread)
 
-    def end(self, turn: Turn, replaced: Turn | None = None) -> None:
-        """Settle what follows from `turn` having ended.
+    def end(self, turn: Turn, replaced: Turn | None = None) -> int:
+        """Settle what follows from `turn` having ended; return how many answers that outdates.
 
         If it received nothing, the turn it replaced gets its place back. Else the answers below it
         are outdated, unless it brought the same answer again. Its ``conversation`` object is from
@@ -79,24 +78,26 @@ class Conversation:
             if turn.continuation is not None:
                 self._forget_thread(turn.thread, but=turn)
             if replaced is None or turn not in self.turns:
-                return
+                return 0
             at = self.turns.index(turn)
             if not turn.answer:
                 self.turns[at] = replaced
             elif (turn.prompt, turn.answer) != (replaced.prompt, replaced.answer):
-                for later in self.turns[at + 1 :]:
+                outdated = [later for later in self.turns[at + 1 :] if not later.stale]
+                for later in outdated:
                     later.stale = True
+                return sum(bool(later.answer) for later in outdated)
+            return 0
 
-    def update(self, turns: Iterable[Turn], system: str) -> None:
+    def update(self, newer: Conversation) -> None:
         """Take over what another process has left; the servers' threads lack its turns.
 
         Answers that are arriving here stay.
         """
         with self._lock:
-            taken = list(turns)
             arriving = [turn for turn in self.turns if turn.status == "streaming"]
-            self.turns[:] = taken + [turn for turn in arriving if turn not in taken]
-            self.system = system
+            self.turns[:] = newer.turns + [turn for turn in arriving if turn not in newer.turns]
+            self.name, self.system = newer.name, newer.system
             self.forget_threads()
 
     def set_system(self, system: str) -> None:

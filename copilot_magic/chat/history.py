@@ -117,7 +117,7 @@ def _within(history: Sequence[Turn], budget: int | None) -> list[Turn]:
         return list(history)
     kept: list[Turn] = []
     for turn in reversed(history):
-        budget -= len(turn.prompt) + len(turn.answer)
+        budget -= len(text_of(turn.content)) + len(turn.answer)
         if budget < 0 and kept:
             break
         kept.insert(0, turn)
@@ -128,9 +128,9 @@ def _folded(system: str, history: Sequence[Turn], content: Content) -> Content:
     said = [system] if system else []
     said.append("This is our conversation so far:")
     for turn in history:
-        said += [f"User: {turn.prompt}", f"Assistant: {turn.answer}"]
+        said += [f"User: {text_of(turn.content)}", f"Assistant: {turn.answer}"]
     said.append("Answer my next message, as the assistant:\n\n")
-    earlier = [part for turn in history for part in turn.parts]
+    earlier = [part for turn in history for part in turn.parts if part.get("type") != "text"]
     return _with_text_before("\n\n".join(said), content, earlier)
 
 
@@ -156,9 +156,10 @@ def _distinct(messages: list[Message]) -> list[Message]:
 
 
 def _with_text_after(content: Content, text: str) -> Content:
+    """Return `content` with `text` after its last text."""
     if isinstance(content, str):
         return content + text
-    return [
-        {**part, "text": part["text"] + text} if part.get("type") == "text" else part
-        for part in content
-    ]
+    parts = list(content)
+    last = max(n for n, part in enumerate(parts) if part.get("type") == "text")
+    parts[last] = {**parts[last], "text": parts[last]["text"] + text}
+    return parts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
@@ -18,6 +17,8 @@ Status = Literal["streaming", "complete", "interrupted", "failed"]
 
 def new_id() -> str:
     """Return a random UUID (version 4) as text."""
+    import uuid  # it takes longer to load than all of this wing
+
     return str(uuid.uuid4())
 
 

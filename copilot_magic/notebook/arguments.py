@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import keyword
 import math
 import os
@@ -10,7 +11,6 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from ..chat.prompt import Options, Prompt
@@ -28,6 +28,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what is wrong with the arguments, and name the option that was probably meant."""
+        from difflib import get_close_matches
+
         unknown = re.search(r"unrecognized arguments: (--\S+)", message)
         close = get_close_matches(unknown[1], self._option_string_actions, 1) if unknown else []
         meant = f"Did you mean {close[0]}? " if close else ""
@@ -101,6 +103,20 @@ class PromptLine:
             raise UsageError(f"there is no option {unknown[0]!r}", "help(ask) lists them")
         own = {name: value for name, value in values.items() if name in names}
         return cls(options=Options.of(values), **own)
+
+    @classmethod
+    def keywords(cls) -> list[inspect.Parameter]:
+        """Return the options as keyword-only parameters, for the signature of `ask`."""
+        own = [option for option in fields(cls) if option.name not in ("options", "out", "dry_run")]
+        return [
+            inspect.Parameter(
+                option.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=option.default,
+                annotation=option.type,
+            )
+            for option in (*fields(Options), *own)
+        ]
 
     def prompt(self, text: str, cell_id: str | None) -> Prompt:
         """Return the prompt that asks `text` in this way."""

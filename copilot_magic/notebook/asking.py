@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
+import sys
+from collections import deque
+from contextlib import closing
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from executing import Source
 from IPython.core.getipython import get_ipython
 
 from ..chat.answer import Answer
@@ -28,18 +34,21 @@ if TYPE_CHECKING:
 __all__ = ["ask", "ask_prompt", "preview_prompt", "show_exchange"]
 
 
-def ask(prompt: str, **options: Any) -> Answer:
+def ask(prompt: str, *, show: bool = True, **options: Any) -> Answer:
     """Ask `prompt` as ``%%copilot`` does, show the answer as it arrives, and return it.
 
     Args:
         prompt: What to ask.
-        **options: As on the magic's first line: ``model``, ``provider``, ``conversation``,
-            ``new``, ``system``, ``temperature``, ``max_tokens``, ``replay``, ``fresh``, ``raw``.
+        show: Show the answer as it arrives; ``print(ask(…))`` shows it once in any case.
+        **options: As on the magic's first line: ``model``, ``provider``, ``temperature``,
+            ``max_tokens``, ``system``, ``conversation``, ``new``, ``replay`` (False is never),
+            ``raw``.
 
     Raises:
         UsageError: An option is unknown or cannot be used, or the prompt is empty.
         PromptError: There was no answer, or not all of it.
     """
+    show = show and not _is_printed()
     if options.pop("fresh", False):
         options["replay"] = False
     if unfit := {"out", "dry_run"} & set(options):
@@ -51,15 +60,37 @@ def ask(prompt: str, **options: Any) -> Answer:
     magics = shell.magics_manager.registry.get("CopilotMagics") if shell is not None else None
     if magics is None:
         notebook = Notebook(shell, _session_of_process())
-        answer = ask_prompt(notebook, prompt, line)
+        answer = ask_prompt(notebook, prompt, line, show=show)
     else:
         with with_hints():
-            notebook = magics.up_to_date()
-            answer = ask_prompt(notebook, prompt, line)
-    # The cell has just shown it; IPython would show it again as the cell's result.
-    answer._shown = True
-    notebook.after_cell(lambda: setattr(answer, "_shown", False))
+            notebook = magics.notebook.up_to_date()
+            answer = ask_prompt(notebook, prompt, line, show=show)
+    if show:
+        # The cell has just shown it; IPython would show it again as the cell's result.
+        answer._shown = True
+        notebook.after_cell(lambda: setattr(answer, "_shown", False))
     return answer
+
+
+ask.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    [
+        *list(inspect.signature(ask).parameters.values())[:2],
+        *PromptLine.keywords(),
+    ],
+    return_annotation=Answer,
+)
+
+
+def _is_printed() -> bool:
+    """Say whether the caller of `ask` prints what it returns: ``print(ask(…))``."""
+    call: Any = Source.executing(sys._getframe(2)).node
+    outer = getattr(call, "parent", None)
+    return (
+        isinstance(outer, ast.Call)
+        and call in outer.args
+        and isinstance(outer.func, ast.Name)
+        and outer.func.id == "print"
+    )
 
 
 @cache
@@ -67,8 +98,8 @@ def _session_of_process() -> Session:
     return Session()
 
 
-def ask_prompt(notebook: Notebook, text: str, line: PromptLine) -> Answer:
-    """Ask `text` as `line` says, and show the answer as it arrives.
+def ask_prompt(notebook: Notebook, text: str, line: PromptLine, *, show: bool = True) -> Answer:
+    """Ask `text` as `line` says, and show the answer as it arrives unless `show` is False.
 
     Raises:
         CopilotError: There was no answer, or not all of it.
@@ -82,6 +113,10 @@ def ask_prompt(notebook: Notebook, text: str, line: PromptLine) -> Answer:
         conversation = library.current
     prompt = line.prompt(text, notebook.next_cell_id())
     exchange = notebook.session.ask(prompt, conversation)
+    if not show:
+        with closing(exchange):
+            deque(exchange, maxlen=0)
+        return _keep_answer(notebook, exchange)
     return show_exchange(notebook, exchange, options=line.options, raw=line.raw, out=line.out)
 
 
@@ -127,11 +162,17 @@ def show_exchange(
         if shown.status == "streaming":  # it was interrupted before it had begun
             shown.status = "interrupted"
         view.finish(shown, Footer.of(shown, exchange.conversation.name, CONTINUE))
-        answer = Answer.of(turn, exchange.conversation.conversation_id)
-        if answer:
-            notebook.assign("_copilot", answer)
-            if out:
-                notebook.assign(out, answer)
+        answer = _keep_answer(notebook, exchange, out)
+    return answer
+
+
+def _keep_answer(notebook: Notebook, exchange: Exchange, out: str | None = None) -> Answer:
+    """Return the answer, or what arrived of it; it is the last answer of the notebook from now."""
+    answer = Answer.of(exchange.turn, exchange.conversation.conversation_id)
+    if answer:
+        notebook.assign("_copilot", answer)
+        if out:
+            notebook.assign(out, answer)
     return answer
 
 

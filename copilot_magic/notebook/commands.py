@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from ..errors import StoreError, UsageError
 from ..session.storage import Storage
 from ..text import count_of, one_line, without_credentials
 from ..views.printing import publish, say
+from .arguments import Parser
 from .asking import show_exchange
 from .files import read_conversation, write_conversation
 from .hints import next_step
@@ -65,6 +65,8 @@ def run_command(notebook: Notebook, words: list[str]) -> None:
     name, *arguments = words or ["status"]
     command = COMMANDS.get(name)
     if command is None:
+        from difflib import get_close_matches
+
         close = get_close_matches(name, COMMANDS, 1)
         if close:
             meant = f"Did you mean %copilot {close[0]}?"
@@ -73,7 +75,7 @@ def run_command(notebook: Notebook, words: list[str]) -> None:
         else:
             meant = "%copilot? lists them"
         raise UsageError(f"there is no command {name!r}", meant)
-    if command.name != "serve":  # it has options of its own
+    if "--" not in command.arguments:  # else it parses its options itself
         arguments = command.expect_arguments(arguments)
     command.run(notebook, *arguments)
 
@@ -131,7 +133,9 @@ def _doctor(notebook: Notebook) -> None:
     for check in diagnose(notebook.session.settings):
         say(f"{'✗' if check.problem else '✓'} {check.name}: {check.message}")
         if check.problem is not None:
-            say(f"    {next_step(check.problem)}")
+            fix = next_step(check.problem)
+            # An error of a prompt may lead to the doctor, but not the doctor to itself.
+            say(f"    {check.problem.hint if '%copilot doctor' in fix else fix}")
 
 
 def _new(notebook: Notebook, name: str) -> None:
@@ -200,10 +204,14 @@ def _show(notebook: Notebook, name: str) -> None:
     publish(notebook.shell, to_markdown(library.find(name) if name else library.current))
 
 
-def _export(notebook: Notebook, file: str) -> None:
+def _export(notebook: Notebook, *arguments: str) -> None:
+    parser = Parser("%copilot export", "%copilot?")
+    parser.add_argument("file")
+    parser.add_argument("--force", action="store_true")
+    options = parser.parse_args(list(arguments))
     conversation = notebook.session.library.current
-    write_conversation(conversation, Path(file).expanduser())
-    say(f"{count_of(len(conversation.answered), 'turn')} in {file}")
+    write_conversation(conversation, Path(options.file).expanduser(), replace=options.force)
+    say(f"{count_of(len(conversation.answered), 'turn')} in {options.file}")
 
 
 def _import(notebook: Notebook, file: str) -> None:
@@ -219,6 +227,24 @@ def _continue(notebook: Notebook) -> None:
 
 def _retry(notebook: Notebook) -> None:
     show_exchange(notebook, notebook.session.retry())
+
+
+def _code(notebook: Notebook, number: str) -> None:
+    from ..markdown.render import code_blocks
+
+    last = notebook.session.library.current.last_answered
+    blocks = code_blocks(last.answer) if last is not None else []
+    if not blocks:
+        raise UsageError("the last answer has no code", "Ask for code in the next cell")
+    if number and not (number.isdecimal() and 1 <= int(number) <= len(blocks)):
+        raise UsageError(
+            f"the last answer has {count_of(len(blocks), 'code block')}, but no block {number}",
+            f"%copilot code N, with N from 1 to {len(blocks)}",
+        )
+    index = int(number or 1)
+    notebook.set_next_input(blocks[index - 1].code)
+    if len(blocks) > 1:
+        say(f"code block {index} of {len(blocks)}")
 
 
 def _models(notebook: Notebook) -> None:
@@ -249,10 +275,11 @@ COMMANDS = {
         Command("forget", "NAME", "delete a conversation permanently", _forget),
         Command("restore", "", "bring back the last good copy of the conversation file", _restore),
         Command("show", "[NAME]", "the conversation rendered", _show),
-        Command("export", "FILE", "as .md, .ipynb or .json, by the file's ending", _export),
+        Command("export", "FILE [--force]", "as .md, .ipynb or .json, by its ending", _export),
         Command("import", "FILE.json", "take in an exported conversation", _import),
         Command("continue", "", "continue an answer that was cut off", _continue),
         Command("retry", "", "ask the last prompt again, replacing its turn", _retry),
+        Command("code", "[N]", "put a code block of the last answer into the next cell", _code),
         Command("models", "", "the models that the server offers", _models),
         Command("providers", "", "the providers that the server offers", _providers),
     )

@@ -11,11 +11,16 @@ from ..errors import UsageError
 __all__ = ["read_conversation", "write_conversation"]
 
 
-def write_conversation(conversation: Conversation, path: Path) -> None:
+def write_conversation(conversation: Conversation, path: Path, *, replace: bool = False) -> None:
     """Export `conversation` to `path`, as its ending says: ``.md``, ``.ipynb`` or ``.json``.
 
+    Args:
+        conversation: What to export.
+        path: The file.
+        replace: Replace a file that exists.
+
     Raises:
-        UsageError: The ending is another one, or the file cannot be written.
+        UsageError: The ending is another one, or the file exists or cannot be written.
     """
     from ..transcript import to_json, to_markdown, to_notebook
 
@@ -24,14 +29,14 @@ def write_conversation(conversation: Conversation, path: Path) -> None:
     elif path.suffix == ".json":
         text = to_json(conversation)
     elif path.suffix == ".ipynb":
-        if path.exists():
-            # It may be the very notebook that is open.
-            raise UsageError(f"{path} exists", "Choose another name for the notebook")
         text = json.dumps(to_notebook(conversation), indent=1, ensure_ascii=False)
     else:
         raise UsageError(
             f"no export to {str(path)!r}", "Name a file that ends in .md, .ipynb or .json"
         )
+    # A notebook may be the very one that is open.
+    if path.exists() and not replace:
+        raise UsageError(f"{path} exists", "Choose another name, or add --force to replace it")
     try:
         path.write_text(text + "\n" * (not text.endswith("\n")), encoding="utf-8")
     except OSError as error:

@@ -57,8 +57,10 @@ def next_step(error: CopilotError) -> str:
     if isinstance(error, PromptError):
         return _after_prompt(error)
     match error:
+        case SettingError(setting="allow_plain_http"):
+            return f"Use https:// in base_url, or {_config('allow_plain_http', True)}"
         case SettingError(suggestion=value) if value is not None:
-            return f"{error.hint}: {_config(error.setting, value)}".removeprefix(": ")
+            return f"{_config(error.setting, value)}, for example"
         case NameTakenError(name=name):
             return f"%copilot use {_quoted(name)}"
         case UnknownConversationError():

@@ -3,31 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..session.session import Session
+from ..settings import Settings
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from ..session.session import Session
+
 __all__ = ["Notebook"]
 
 
-@dataclass
 class Notebook:
     """One shell and its session: what the magics, the commands and `ask` work with.
 
-    Attributes:
+    Args:
         shell: The IPython shell; None in plain Python.
-        session: The conversations, and the way to ask in them.
+        session: The conversations, and the way to ask in them; made at first use if None.
+        path: The notebook's path, or an empty string.
+        settings: Returns the settings as they are now.
+        configure: Changes a setting, by its name.
+
+    Attributes:
+        shell: The IPython shell, or None.
         configure: Changes a setting, by its name.
     """
 
-    shell: InteractiveShell | None
-    session: Session
-    configure: Callable[[str, Any], None] = lambda name, value: None
-    _asked: tuple[int, int] = field(default=(-1, 0), repr=False)
+    def __init__(
+        self,
+        shell: InteractiveShell | None,
+        session: Session | None = None,
+        *,
+        path: str = "",
+        settings: Callable[[], Settings] = Settings.from_environment,
+        configure: Callable[[str, Any], None] = lambda name, value: None,
+    ) -> None:
+        self.shell = shell
+        self.configure = configure
+        self._session = session
+        self._path = path
+        self._settings = settings
+        self._asked = (-1, 0)
+
+    @property
+    def session(self) -> Session:
+        """Return the session of this notebook."""
+        if self._session is None:
+            from ..session.session import Session
+
+            self._session = Session(self._settings(), notebook=self._path)
+        return self._session
+
+    def up_to_date(self) -> Notebook:
+        """Return this, with the settings as they are now."""
+        self.session.settings = self._settings()
+        return self
+
+    def close(self) -> Session | None:
+        """Close the session, if there is one by now, and return it."""
+        if self._session is not None:
+            self._session.close()
+        return self._session
 
     def next_cell_id(self) -> str | None:
         """Return an id for the next prompt of the running cell, or None if the cell has none.
@@ -48,6 +85,11 @@ class Notebook:
         """Assign a variable in the user's namespace."""
         if self.shell is not None:
             self.shell.user_ns[name] = value
+
+    def set_next_input(self, text: str) -> None:
+        """Put `text` into a new cell below the running one, or into the terminal's next prompt."""
+        if self.shell is not None:
+            self.shell.set_next_input(text)
 
     def after_cell(self, call: Callable[[], None]) -> None:
         """Call something once, when the running cell has ended."""

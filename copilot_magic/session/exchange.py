@@ -156,7 +156,8 @@ class Exchange(Generator[Event, None, None]):
             raise
         finally:
             turn.elapsed = spent + time.monotonic() - started
-            conversation.end(turn, replaced)
+            if outdated := conversation.end(turn, replaced):
+                turn.notes.append(f"{count_of(outdated, 'later answer')} outdated")
             turn.notes += self._storage.write(lambda store: store.end_turn(conversation, turn))
             if self._storage is not self._library.storage:
                 self._storage.close()
@@ -185,7 +186,7 @@ class Exchange(Generator[Event, None, None]):
             conversation.name = store.begin_turn(conversation, turn, replaces, place)
 
         if self._storage.path is None:
-            self._library.keep_private(turn)
+            self._storage.keep_private(turn.id)
         turn.notes += self._storage.write(begin)
 
     def _stored_answer(self, key: str) -> Turn | None:

@@ -9,7 +9,6 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from ..chat.conversation import Conversation
-from ..chat.turn import Turn
 from ..errors import NameTakenError, UnknownConversationError, UsageError
 from ..settings import Settings
 from ..text import contains, count_of, free_name
@@ -33,8 +32,7 @@ class Library:
     """
 
     def __init__(self, settings: Settings, notebook: str = "") -> None:
-        # The turns that were asked while nothing was to be kept.
-        self._private: set[str] = set()
+        self._private: set[str] = set()  # the turns that were asked while nothing was to be kept
         self.storage = Storage(settings.store, self._in_memory, self._private)
         self._settings = settings
         self._notebook = notebook
@@ -75,12 +73,10 @@ class Library:
 
         It is empty if a new one would be started. Nothing changes, and no file is created.
         """
-        if self._current is not None or not self._notebook or not self.storage.exists():
+        if self._current is not None or not self.storage.exists():
             return ""
-        found = self.storage.read(lambda store: store.latest(self._notebook), None)
-        if found is None or not found.answered:
-            return ""
-        return f"{found.name}: {_continues(found)}"
+        found = self._latest()
+        return "" if found is None else f"{found.name}: {_continues(found)}"
 
     def restore(self) -> Restored:
         """Bring back the last good copy of the conversation file, and write what it lacks.
@@ -132,18 +128,16 @@ class Library:
             StoreError: It is not among those that can be read.
         """
         found = self._find(name)
-        if found is None and self.storage.unread is not None:
-            raise self.storage.unread
         if found is None:
-            raise UnknownConversationError(f"there is no conversation {name!r}")
+            unknown = UnknownConversationError(f"there is no conversation {name!r}")
+            raise self.storage.unread or unknown
         return found
 
     def find_or_add(self, name: str) -> Conversation:
         """Return the conversation of this name, made if new; the current one stays current."""
         with self._lock:
-            for known in self._in_memory():
-                if name in (known.name, known.conversation_id):
-                    return self.up_to_date(known)
+            if (known := self._named(name)) is not None:
+                return self.up_to_date(known)
             return self._find(name) or self._add(Conversation(name))
 
     def preview(self, name: str = "") -> Conversation:
@@ -217,10 +211,6 @@ class Library:
         """Return the notebook that will continue `conversation`: none if it is not current."""
         return self._notebook if conversation is self._current else ""
 
-    def keep_private(self, turn: Turn) -> None:
-        """Remember that this turn must never be written to a file."""
-        self._private.add(turn.id)
-
     def take_notes(self, conversation: Conversation) -> list[str]:
         """Return what the next answer of `conversation` should mention."""
         note = self._notes.pop(conversation.conversation_id, "")
@@ -233,13 +223,13 @@ class Library:
 
     def _find(self, name: str) -> Conversation | None:
         with self._lock:
-            for known in self._in_memory():
-                if name in (known.name, known.conversation_id):
-                    if self._refresh(known):
-                        return known
-                    break
+            if (known := self._named(name)) is not None and self._refresh(known):
+                return known
             found = self.storage.read(lambda store: store.load(name), None)
             return None if found is None else self._take_in(found)
+
+    def _named(self, name: str) -> Conversation | None:
+        return next((c for c in self._in_memory() if name in (c.name, c.conversation_id)), None)
 
     def _take_in(self, found: Conversation) -> Conversation:
         """Return the conversation that was read, or the one in memory with what was read."""
@@ -255,8 +245,7 @@ class Library:
         except UnknownConversationError:
             return False
         if newer is not None:
-            conversation.name = newer.name
-            conversation.update(newer.turns, newer.system)
+            conversation.update(newer)
         return True
 
     def _free_name(self, wanted: str = "") -> str:
@@ -264,15 +253,19 @@ class Library:
         wanted = wanted or PurePath(self._notebook).stem or time.strftime("%Y-%m-%d %H:%M")
         return free_name(wanted, {known.name for known in self._in_memory()}.__contains__)
 
-    def _continued(self) -> Conversation | None:
+    def _latest(self) -> Conversation | None:
         """Return the notebook's last conversation, if it has one with an answer."""
         if not self._notebook:
             return None
         found = self.storage.read(lambda store: store.latest(self._notebook), None)
-        if found is None or not found.answered:
-            return None
-        self._notes[found.conversation_id] = _continues(found)
-        return self._take_in(found)
+        return found if found is not None and found.answered else None
+
+    def _continued(self) -> Conversation | None:
+        found = self._latest()
+        if found is not None:
+            self._notes[found.conversation_id] = _continues(found)
+            return self._take_in(found)
+        return None
 
     def _in_memory(self) -> list[Conversation]:
         """Return the conversations of this kernel: the file may lack some of them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,17 +27,17 @@ class Storage:
     Args:
         path: The file; an empty string is the default place, None keeps nothing.
         conversations: Returns the conversations in memory: what the file may lack.
-        private: The ids of the turns that were asked while nothing was to be kept.
+        private: The ids of the turns that were asked while nothing was to be kept, in any storage.
     """
 
     def __init__(
         self,
         path: str | None,
         conversations: Callable[[], Iterable[Conversation]] = tuple,
-        private: Container[str] = frozenset(),
+        private: set[str] | None = None,
     ) -> None:
         self.path = path
-        self._private = private
+        self._private = set() if private is None else private
         self._conversations = conversations
         self._store: Store | None = None
         self._generation = 0
@@ -97,6 +97,10 @@ class Storage:
             return self._catch_up(store)
         except StoreError as error:
             return self._failed(error)
+
+    def keep_private(self, turn_id: str) -> None:
+        """Let no file get this turn: it was asked while nothing was to be kept."""
+        self._private.add(turn_id)
 
     def grow(self, turn_id: str, answer: str, reasoning: str) -> list[str]:
         """Have the texts of a growing answer written, as `Store.grow_turn` does; return notes.

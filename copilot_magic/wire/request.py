@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -119,6 +118,8 @@ def request_key(prompt: Prompt, turns: Sequence[Turn], *, system: str, settings:
             "provider": providers_of(prompt.options, settings)[0],
         },
     )
+    import hashlib
+
     asked = {name: value for name, value in body.items() if name not in _DELIVERY}
     canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()

@@ -226,7 +226,7 @@ def check_before(
     assert type(caught.value) is kind
     assert words in caught.value.message
     assert caught.value.hint
-    failed = asked.conversation.turns[-1]
+    failed = asked.library.current.turns[-1]
     assert (failed.prompt, failed.answer.strip(), failed.status) == ("lost", "", "failed")
     check_next(asked, server)
 
@@ -237,7 +237,7 @@ def check_next(asked: Session, server: ScriptedServer) -> None:
     assert ask(asked, "Who am I?") == "Hello "
     messages = [message["content"] for message in server.posts[-1]["messages"]]
     assert messages[0] == "I am Heiner." and messages[-1] == "Who am I?"
-    assert asked.conversation.turns[-1].status == "complete"
+    assert asked.library.current.turns[-1].status == "complete"
 
 
 # --- After the first token ------------------------------------------------------------------
@@ -324,7 +324,7 @@ def check_after(
     assert type(caught.value) is kind
     assert words in caught.value.message
     assert received == "half "
-    failed = asked.conversation.turns[-1]
+    failed = asked.library.current.turns[-1]
     assert (failed.prompt, failed.answer, failed.status) == ("Tell me.", "half ", "failed")
     assert failed.cut_off
     assert len(server.posts) == 2, "a failure after the first token is never tried again"
@@ -337,7 +337,7 @@ def test_text_held_back_is_not_lost_with_the_connection(server: ScriptedServer) 
     server.script(stream(*word("<thi"), end=Exchange.cut))
     with pytest.raises(errors.CutError):
         ask(asked, "Tell me.")
-    assert asked.conversation.turns[-1].answer == "<thi"
+    assert asked.library.current.turns[-1].answer == "<thi"
 
 
 def test_reasoning_alone_is_not_an_answer(server: ScriptedServer) -> None:
@@ -345,7 +345,7 @@ def test_reasoning_alone_is_not_an_answer(server: ScriptedServer) -> None:
     server.script(stream({"choices": [{"delta": {"reasoning": "hm"}}]}, STOP, "[DONE]"))
     with pytest.raises(errors.EmptyAnswerError):
         ask(asked, "Think.")
-    assert asked.conversation.turns[-1].reasoning == "hm"
+    assert asked.library.current.turns[-1].reasoning == "hm"
 
 
 # --- What looks like a fault but is not -----------------------------------------------------
@@ -368,7 +368,7 @@ def test_a_whole_answer_is_whole_whatever_follows(case: str, server: ScriptedSer
     server.script(WHOLE[case])
     asked = session(server.base_url)
     assert ask(asked, "Tell me.") == "whole"
-    assert asked.conversation.turns[-1].status == "complete"
+    assert asked.library.current.turns[-1].status == "complete"
 
 
 def test_a_slow_consumer_does_not_look_like_a_silent_server(server: ScriptedServer) -> None:
@@ -406,7 +406,7 @@ def test_without_a_server_the_error_says_what_was_asked(
     asked.settings = session(refused() if address == "REFUSED" else address).settings
     with pytest.raises(kind, match=words):
         ask(asked, "lost")
-    assert asked.conversation.turns[-1].status == "failed"
+    assert asked.library.current.turns[-1].status == "failed"
     asked.settings = good
     check_next(asked, server)
 

@@ -76,7 +76,7 @@ def test_a_conversation_is_remembered(settings: Settings) -> None:
         exchange = session.ask(Prompt(text, options=options))
         answer = "".join(event.content for event in exchange if isinstance(event, Delta))
     assert "Heiner" in answer
-    assert [turn.status for turn in session.conversation.turns] == ["complete", "complete"]
+    assert [turn.status for turn in session.library.current.turns] == ["complete", "complete"]
 
 
 def test_the_lists_are_read(settings: Settings) -> None:
@@ -119,5 +119,5 @@ def test_an_address_without_v1_is_recognised(gpt4free: str) -> None:
 
 def test_the_doctor_finds_nothing_wrong(settings: Settings) -> None:
     checks = list(diagnose(settings))
-    assert all(check.ok for check in checks), checks
+    assert all(check.problem is None for check in checks), checks
     assert checks[-1].name == "streaming"

@@ -75,7 +75,7 @@ def all_well(checks: list[Check]) -> bool:
 def test_an_address_that_cannot_be_one() -> None:
     found = last(examine("localhost:1337"))
     assert found.name == "address"
-    assert 'base_url = "http://localhost:1337/v1"' in fix(found)
+    assert "base_url = 'http://localhost:1337/v1'" in fix(found)
 
 
 def test_a_server_that_is_not_there() -> None:
@@ -90,7 +90,7 @@ def test_an_address_without_v1(healthy: ScriptedServer) -> None:
     root = healthy.base_url.removesuffix("/v1")
     found = last(examine(root))
     assert found.name == "path"
-    assert f'base_url = "{root}/v1"' in fix(found)
+    assert f"base_url = '{root}/v1'" in fix(found)
 
 
 @pytest.mark.parametrize(("key", "words"), [(None, "Put the server's"), (KEY, "Check the API key")])

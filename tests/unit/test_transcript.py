@@ -339,3 +339,13 @@ def test_prompts_are_quoted_as_they_are_in_markdown() -> None:
     text = to_markdown(Conversation("A *talk*", system="Be brief.", turns=[Turn(prompt)]))
     assert tokens(text, "fence") == ["Be brief.\n", prompt + "\n"]
     assert text.startswith("# A \\*talk\\*\n")
+
+
+def test_turns_are_numbered_roles_told_apart_and_warnings_stand_before_the_answer() -> None:
+    turns = [
+        Turn("Why?", answer="Because.", status="complete", model="m", provider="P", stale=True),
+        Turn("And?", answer="So.", status="complete"),
+    ]
+    text = to_markdown(Conversation("Talk", turns=turns))
+    order = ["**1 · You**", "Why?", "**Assistant** (m, P)", "outdated", "Because.", "**2 · You**"]
+    assert [text.index(part) for part in order] == sorted(text.index(part) for part in order)

@@ -55,7 +55,7 @@ def test_later_turns_are_stale_once_an_earlier_one_has_another_answer() -> None:
     conversation.begin(again, first)
     assert not later.stale
     again.answer = "z"
-    conversation.end(again, first)
+    assert conversation.end(again, first) == 1
     assert later.stale
 
 
@@ -64,7 +64,7 @@ def test_the_same_answer_again_makes_nothing_stale() -> None:
     conversation = talk(first, later)
     again = turn("1", "x")
     conversation.begin(again, first)
-    conversation.end(again, first)
+    assert conversation.end(again, first) == 0
     assert not later.stale
 
 

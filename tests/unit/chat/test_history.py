@@ -171,3 +171,9 @@ def test_a_repeated_prompt_with_a_picture_is_made_unique_in_its_text() -> None:
     messages = outgoing(earlier, content, server=SERVER, provider="").messages
     assert [text_of(m["content"]) for m in messages] == ["again", "1", "again\n"]
     assert content[0]["text"] == "again"
+
+
+def test_the_text_of_earlier_parts_counts_for_the_budget() -> None:
+    long: Part = {"type": "text", "text": "x" * 100}
+    earlier = [turn("1", "a", parts=(long,)), turn("2", "b"), turn("3", "c")]
+    assert outgoing(earlier, "next", server=SERVER, provider="", budget=50).omitted == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import signal
 import threading
@@ -22,7 +23,7 @@ from copilot_magic.notebook.magics import CopilotMagics
 def test_the_answer_is_shown_returned_and_the_last_one(
     magics: CopilotMagics, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = ask_prompt(magics.up_to_date(), "hi", PromptLine(out="x"))
+    said = ask_prompt(magics.notebook.up_to_date(), "hi", PromptLine(out="x"))
     assert said == "You said: hi"
     assert shell.user_ns["_copilot"] is shell.user_ns["x"] is said
     assert "You said: hi" in capsys.readouterr().out
@@ -31,16 +32,16 @@ def test_the_answer_is_shown_returned_and_the_last_one(
 def test_a_prompt_that_fails_leaves_the_last_answer(
     magics: CopilotMagics, shell: InteractiveShell, server: ScriptedServer
 ) -> None:
-    ask_prompt(magics.up_to_date(), "hi", PromptLine())
+    ask_prompt(magics.notebook.up_to_date(), "hi", PromptLine())
     server.script(lambda exchange: exchange.reply(401, {"error": {"message": "no key"}}))
     with pytest.raises(AuthenticationError):
-        ask_prompt(magics.up_to_date(), "ho", PromptLine(out="x"))
+        ask_prompt(magics.notebook.up_to_date(), "ho", PromptLine(out="x"))
     assert shell.user_ns["_copilot"] == "You said: hi"
     assert "x" not in shell.user_ns
 
 
 def test_a_new_conversation_can_be_named(magics: CopilotMagics) -> None:
-    notebook = magics.up_to_date()
+    notebook = magics.notebook.up_to_date()
     ask_prompt(notebook, "a", PromptLine(new=True, conversation="fresh"))
     assert notebook.session.library.current.name == "fresh"
     ask_prompt(notebook, "b", PromptLine(conversation="aside"))
@@ -48,7 +49,7 @@ def test_a_new_conversation_can_be_named(magics: CopilotMagics) -> None:
 
 
 def test_the_preview_shows_what_is_sent_next(magics: CopilotMagics, server: ScriptedServer) -> None:
-    notebook, line = magics.up_to_date(), PromptLine.parse('-s "Be brief" -p Other -t 0.5')
+    notebook, line = magics.notebook.up_to_date(), PromptLine.parse('-s "Be brief" -p Other -t 0.5')
     ask_prompt(notebook, "a", PromptLine())
     shown = preview_prompt(notebook, "b", line)
     assert len(server.posts) == 1
@@ -70,7 +71,7 @@ def test_the_preview_of_a_picture_counts_its_text(magics: CopilotMagics) -> None
             part = {"type": "image_url", "image_url": {"url": "data:" + "A" * 10_000}}
             return replace(super().prompt(text, cell_id), parts=(part,))
 
-    shown = preview_prompt(magics.up_to_date(), "Look", WithPicture())
+    shown = preview_prompt(magics.notebook.up_to_date(), "Look", WithPicture())
     assert "1 message, 4 characters" in shown
     assert "Look\n[image_url]" in shown
     assert "AAAA" not in shown
@@ -80,7 +81,7 @@ def test_the_preview_shows_no_password_of_the_address(
     magics: CopilotMagics, shell: InteractiveShell
 ) -> None:
     shell.run_line_magic("config", "CopilotMagics.base_url = 'http://me:secret@localhost/v1'")
-    assert "secret" not in preview_prompt(magics.up_to_date(), "a", PromptLine())
+    assert "secret" not in preview_prompt(magics.notebook.up_to_date(), "a", PromptLine())
 
 
 def test_an_interrupt_keeps_what_arrived_and_says_how_to_continue(
@@ -104,7 +105,7 @@ def test_an_interrupt_keeps_what_arrived_and_says_how_to_continue(
     server.script(script)
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt) as caught:
-        ask_prompt(magics.up_to_date(), "hi", PromptLine(out="x"))
+        ask_prompt(magics.notebook.up_to_date(), "hi", PromptLine(out="x"))
     lines = caught.value._render_traceback_()  # type: ignore[attr-defined]
     assert lines == ["KeyboardInterrupt: %copilot continue picks up from here"]
     assert shell.user_ns["x"].status == "interrupted"
@@ -119,6 +120,31 @@ def test_ask_is_the_magic_as_a_function(
     server.script(lambda exchange: exchange.reply(404, {"error": {"message": "no such model"}}))
     with pytest.raises(Exception, match="%copilot models"):
         ask("hi")
+
+
+def test_asking_quietly_shows_nothing_and_keeps_the_answer(
+    magics: CopilotMagics, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask("hi", show=False) == "You said: hi"
+    assert capsys.readouterr().out == ""
+    assert shell.user_ns["_copilot"] == "You said: hi"
+
+
+@pytest.mark.usefixtures("magics")
+def test_an_answer_that_is_printed_is_shown_once(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.run_cell("from copilot_magic import ask\nprint(ask('hi'))\nprint(ask('ho'), 1)")
+    assert capsys.readouterr().out == "You said: hi\nYou said: ho 1\n"
+    shell.run_cell("print(len(ask('hey')))")
+    assert capsys.readouterr().out == "You said: hey\n13\n"
+
+
+def test_the_signature_of_ask_names_its_options() -> None:
+    parameters = inspect.signature(ask).parameters
+    assert list(parameters)[:2] == ["prompt", "show"]
+    assert {"model", "temperature", "max_tokens", "conversation", "raw"} <= set(parameters)
+    assert not {"options", "out", "dry_run"} & set(parameters)
 
 
 @pytest.mark.parametrize("option", ["colour", "out", "dry_run"])
@@ -145,5 +171,5 @@ def test_raw_shows_the_text_as_it_is(
     magics: CopilotMagics, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.script(lambda exchange: answer(exchange, "**bold**"))
-    ask_prompt(magics.up_to_date(), "hi", PromptLine(raw=True))
+    ask_prompt(magics.notebook.up_to_date(), "hi", PromptLine(raw=True))
     assert capsys.readouterr().out == "**bold**\n"

@@ -16,7 +16,7 @@ from copilot_magic.notebook.shell import Notebook
 
 @pytest.fixture
 def notebook(magics: CopilotMagics) -> Notebook:
-    return magics.up_to_date()
+    return magics.notebook.up_to_date()
 
 
 def printed(capsys: pytest.CaptureFixture[str], notebook: Notebook, *words: str) -> str:
@@ -152,6 +152,48 @@ def test_the_doctor_says_what_is_well_and_how_to_fix_what_is_not(
     assert "✓ server: reachable" in printed(capsys, notebook, "doctor")
     shell.run_line_magic("config", "CopilotMagics.base_url = 'http://127.0.0.1:9/v1'")
     magics = shell.magics_manager.registry["CopilotMagics"]
-    text = printed(capsys, magics.up_to_date(), "doctor")
+    text = printed(capsys, magics.notebook.up_to_date(), "doctor")
     assert "✗ server" in text
     assert "    Start a server: `%copilot serve`" in text
+
+
+def test_the_doctor_does_not_send_to_itself(
+    notebook: Notebook, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.script(lambda exchange: exchange.reply(200, "<html><title>Hi</title></html>"))
+    text = printed(capsys, notebook, "doctor")
+    assert "✗ answer" in text
+    assert "%copilot doctor" not in text
+
+
+def test_an_export_over_a_file_needs_force(
+    notebook: Notebook, shell: InteractiveShell, tmp_path: Path
+) -> None:
+    shell.run_cell_magic("copilot", "", "hello\n")
+    path = tmp_path / "my talk.md"
+    run_command(notebook, ["export", str(path)])
+    with pytest.raises(UsageError, match="--force"):
+        run_command(notebook, ["export", str(path)])
+    run_command(notebook, ["export", str(path), "--force"])
+    assert "hello" in path.read_text(encoding="utf-8")
+
+
+def test_code_puts_a_block_of_the_last_answer_into_the_next_cell(
+    notebook: Notebook,
+    shell: InteractiveShell,
+    server: ScriptedServer,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    put: list[str] = []
+    shell.set_next_input = lambda text, replace=False: put.append(text)
+    with pytest.raises(UsageError, match="no code"):
+        run_command(notebook, ["code"])
+    blocks = "```python\nx = 1\n```\n\nand\n\n```\ny = 2\n```\n"
+    server.script(lambda exchange: answer(exchange, blocks))
+    shell.run_cell_magic("copilot", "", "code, please\n")
+    assert "code block 1 of 2" in printed(capsys, notebook, "code")
+    run_command(notebook, ["code", "2"])
+    assert put == ["x = 1", "y = 2"]
+    for wrong in ("0", "3", "x"):
+        with pytest.raises(UsageError, match="2 code blocks, but no block"):
+            run_command(notebook, ["code", wrong])

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
+from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
+
+from copilot_magic.notebook.commands import COMMANDS
 
 
 def offered(shell: InteractiveShell, line: str) -> list[str]:
-    """Return what the extension offers when Tab is pressed at the end of `line`."""
-    symbol = "" if line.endswith(" ") else line.split()[-1]
-    event = SimpleNamespace(
-        text_until_cursor=line, symbol=symbol, line=line, command=line.split()[0]
-    )
-    (complete,) = shell.strdispatchers["complete_command"].s_matches(line.split()[0])
-    return list(complete(shell, event))
+    """Return what a front end shows when Tab is pressed at the end of `line`, in its order."""
+    with provisionalcompleter():
+        return [completion.text for completion in shell.Completer.completions(line, len(line))]
 
 
 @pytest.mark.usefixtures("magics")
@@ -31,7 +30,6 @@ def test_conversations_are_offered_with_quotes_if_they_need_them(shell: Interact
     shell.run_line_magic("copilot", 'new "my talk"')
     assert offered(shell, "%copilot use ") == ['"my talk"']
     assert offered(shell, "%%copilot -c ") == ['"my talk"']
-    assert offered(shell, "%copilot use my ") == []
 
 
 @pytest.mark.usefixtures("magics")
@@ -42,4 +40,38 @@ def test_models_are_the_servers(shell: InteractiveShell) -> None:
 @pytest.mark.usefixtures("magics")
 def test_a_server_that_is_not_there_offers_nothing(shell: InteractiveShell) -> None:
     shell.run_line_magic("config", "CopilotMagics.base_url = 'http://127.0.0.1:9/v1'")
-    assert offered(shell, "%%copilot -p ") == []
+    assert "--new" not in offered(shell, "%%copilot -p ")
+
+
+@pytest.mark.usefixtures("magics")
+def test_only_what_fits_is_offered(shell: InteractiveShell) -> None:
+    assert offered(shell, "%copilot s") == ["status", "serve", "stop", "show"]
+    assert offered(shell, "%%copilot --te") == ["--temperature"]
+    assert offered(shell, "%copilot ") == list(COMMANDS)
+    options = offered(shell, "%%copilot --")
+    assert "--dry-run" in options
+    assert all(option.startswith("--") for option in options)
+    assert len(options) < 30
+    assert "--new" not in offered(shell, "%%copilot -t ")
+
+
+@pytest.mark.usefixtures("magics")
+def test_files_are_offered_to_commands_that_take_one(
+    shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "talk.json").touch()
+    monkeypatch.chdir(tmp_path)
+    assert "talk.json" in offered(shell, "%copilot import ta")
+
+
+@pytest.mark.usefixtures("magics")
+def test_other_lines_are_completed_as_ever(shell: InteractiveShell) -> None:
+    shell.user_ns["a_long_name"] = 1
+    assert "a_long_name" in offered(shell, "a_long_n")
+    assert "--new" not in offered(shell, "%timeit --")
+
+
+@pytest.mark.usefixtures("magics")
+def test_a_name_in_open_quotation_marks_is_completed(shell: InteractiveShell) -> None:
+    shell.run_line_magic("copilot", 'new "my talk"')
+    assert offered(shell, '%copilot use "my t') == ['"my talk"']

@@ -28,11 +28,15 @@ def test_another_ending_is_refused_with_the_ones_there_are(tmp_path: Path) -> No
         write_conversation(TALK, tmp_path / "talk.docx")
 
 
-def test_a_notebook_is_never_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "talk.ipynb").write_text("mine")
-    with pytest.raises(UsageError, match="exists"):
-        write_conversation(TALK, tmp_path / "talk.ipynb")
-    assert (tmp_path / "talk.ipynb").read_text() == "mine"
+@pytest.mark.parametrize("ending", ["md", "ipynb", "json"])
+def test_a_file_that_exists_is_replaced_only_on_request(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"talk.{ending}"
+    path.write_text("mine")
+    with pytest.raises(UsageError, match=r"exists.*--force"):
+        write_conversation(TALK, path)
+    assert path.read_text() == "mine"
+    write_conversation(TALK, path, replace=True)
+    assert "Grüße" in path.read_text(encoding="utf-8")
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

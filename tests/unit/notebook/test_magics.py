@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.oinspect import getdoc
 from scripted_server import ScriptedServer
 
 from copilot_magic.errors import UsageError
@@ -13,7 +14,7 @@ from copilot_magic.notebook.magics import CopilotMagics
 
 
 def test_help_names_every_option_and_every_command(magics: CopilotMagics) -> None:
-    asking, commands = magics.ask_cell.__doc__ or "", magics.command.__doc__ or ""
+    asking, commands = getdoc(magics.ask_cell) or "", getdoc(magics.command) or ""
     for name in option_names():
         assert name in asking
     for name in COMMANDS:
@@ -37,9 +38,9 @@ def test_a_dry_run_sends_nothing(
 def test_settings_take_effect_with_the_next_prompt_and_equal_ones_change_nothing(
     magics: CopilotMagics, shell: InteractiveShell, server: ScriptedServer
 ) -> None:
-    client = magics.up_to_date().session.client
+    client = magics.notebook.up_to_date().session.client
     magics.command("status")
-    assert magics.up_to_date().session.client is client
+    assert magics.notebook.up_to_date().session.client is client
     shell.run_line_magic("config", "CopilotMagics.model = 'other'")
     magics.ask_cell("", "hi\n")
     assert server.posts[0]["model"] == "other"

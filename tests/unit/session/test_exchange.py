@@ -19,6 +19,7 @@ from copilot_magic.session.exchange import Exchange
 from copilot_magic.session.session import Session
 from copilot_magic.settings import Settings
 from copilot_magic.store.store import Store
+from copilot_magic.views.view import Footer
 from copilot_magic.wire.chunks import Delta
 
 
@@ -117,6 +118,8 @@ def test_two_answers_in_two_threads_are_each_their_own(
     assert "Absent failed" in second.turn.notes[0]
     assert [body["model"] for body in server.posts] == ["m1", "m2", "m2"]
     assert (first.turn.asked_provider, second.turn.asked_provider) == ("Other", "Second")
+    assert "interrupted" in str(Footer.of(first.turn))
+    assert Footer.of(second.turn).marks == second.turn.notes
     session.close()
     store = Store.open(settings.store or "")
     for exchange in (first, second):

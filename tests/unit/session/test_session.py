@@ -298,7 +298,8 @@ def test_exactly_the_same_request_is_replayed_and_nothing_is_sent(
     assert len(server.posts) == 2
     assert run(Session(settings), replay=False) == asked
     assert len(server.posts) == 4
-    text_of((other := Session(settings)).ask("one", replay=True, options={"model": "else"}))
+    other = Session(settings)
+    text_of(ask(other, "one", replay=True, options={"model": "else"}))
     assert len(server.posts) == 5
     other.close()
 

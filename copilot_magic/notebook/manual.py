@@ -1,0 +1,61 @@
+"""The manual: what ``%%copilot?`` and ``%copilot?`` show."""
+
+from __future__ import annotations
+
+from textwrap import indent
+
+from .arguments import options_help
+from .commands import commands_help
+
+__all__ = ["asking_manual", "commands_manual"]
+
+_ASKING = """Ask what is in the cell, and watch the answer arrive.
+
+::
+
+    %%copilot
+    Hello, i am Heiner. How are you?
+
+A short prompt can stand on the line itself: ``%%copilot What is pandas?``.
+
+The next ``%%copilot`` cell continues the conversation. The last answer is in ``_copilot``: a
+``str`` with ``.code``, ``.usage``, ``.model`` and more. Interrupt the kernel to stop an answer;
+what arrived is kept, and ``%copilot continue`` picks up from there. Re-running a cell asks again
+and replaces its earlier turn.
+
+Options, on the first line::
+
+{options}
+
+``%copilot?`` lists the commands and settings. With no server at hand, ``%copilot serve`` starts
+a small model on this machine.
+"""
+
+_COMMANDS = """Manage the conversation, the server and the local model; ``%%copilot`` asks.
+
+::
+
+{commands}
+
+Settings, here or in ``ipython_config.py``::
+
+    %config CopilotMagics.base_url = "http://localhost:1337/v1"
+    %config CopilotMagics          shows and explains them all
+
+The environment sets COPILOT_BASE_URL, COPILOT_PROVIDER, COPILOT_MODEL, and the key:
+COPILOT_API_KEY. A function can fetch the key instead, for example from a keyring::
+
+    %config CopilotMagics.get_api_key = lambda: keyring.get_password("copilot", "me")
+
+``%%copilot?`` explains how to ask.
+"""
+
+
+def asking_manual() -> str:
+    """Return how to ask, and the options of a prompt."""
+    return _ASKING.format(options=indent(options_help(), "    "))
+
+
+def commands_manual() -> str:
+    """Return the commands and the settings."""
+    return _COMMANDS.format(commands=indent(commands_help(), "    "))
