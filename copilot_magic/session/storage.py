@@ -175,9 +175,7 @@ class Storage:
         self._write_missed(store)
         if failed:
             return ["the conversation file works again; what was missed is in it now"]
-        return [
-            "the conversation file was replaced; this kernel's conversations are in the new one"
-        ]
+        return ["the conversation file was gone; what this kernel knows is in the new one"]
 
     def _write_missed(self, store: Store) -> None:
         for conversation in list(self._conversations()):

@@ -150,8 +150,10 @@ class Database:
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is not None and identity(self.path) != self._identity:
-            # The file was deleted or replaced: whatever is written to it now would be lost.
+            # The file was deleted or replaced: whatever is written to it now would be lost. A new
+            # one may well get the inode of this one.
             self._close()
+            self._identity = None
         if self._connection is None:
             create_private(self.path)
             found = identity(self.path)

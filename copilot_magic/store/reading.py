@@ -31,7 +31,6 @@ class _Read(NamedTuple):
     conversation: Conversation
     turns: list[StoredTurn]
     last_used: float | None
-    generation: int
 
 
 class Reading:
@@ -70,7 +69,6 @@ class Reading:
         conversation = found.conversation
         conversation.turns = self._standing(found.turns)
         conversation_id = conversation.conversation_id
-        self._missed.settle(conversation_id, found.generation, {})
         if found.last_used is not None:
             self._seen[conversation_id] = found.last_used
         return conversation
@@ -172,7 +170,7 @@ class Reading:
         if found is None:
             return None
         used = rows.last_used(connection, found[0].conversation_id)
-        return _Read(*found, used, self._database.generation)
+        return _Read(*found, used)
 
     def _standing(self, stored: builtins.list[StoredTurn]) -> builtins.list[Turn]:
         return turn_rows.standing_turns(stored, lambda writer: is_alive(self.path, writer))
