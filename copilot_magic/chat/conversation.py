@@ -90,13 +90,9 @@ class Conversation:
             return 0
 
     def update(self, newer: Conversation) -> None:
-        """Take over what another process has left; the servers' threads lack its turns.
-
-        Answers that are arriving here stay.
-        """
+        """Take over what another process has left; the servers' threads lack its turns."""
         with self._lock:
-            arriving = [turn for turn in self.turns if turn.status == "streaming"]
-            self.turns[:] = newer.turns + [turn for turn in arriving if turn not in newer.turns]
+            self.turns[:] = newer.turns
             self.name, self.system = newer.name, newer.system
             self.forget_threads()
 

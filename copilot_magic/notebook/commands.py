@@ -114,7 +114,7 @@ def _status(notebook: Notebook) -> None:
 def _file_state(storage: Storage) -> str:
     """Return where conversations are kept, and what is wrong with the file, if anything."""
     if storage.path is None:
-        return "nothing: the setting store is None"
+        return "nowhere: the setting store is None"
     storage.read(lambda store: store.check_readable(), None)
     problem = storage.unwritten or storage.unread
     if problem is None:

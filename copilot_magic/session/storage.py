@@ -180,7 +180,7 @@ class Storage:
     def _write_missed(self, store: Store) -> None:
         for conversation in list(self._conversations()):
             if conversation.turns:
-                store.catch_up(conversation)
+                conversation.name = store.catch_up(conversation)
         self._unread = self._unwritten = None
 
     def _note(self, note: str) -> None:

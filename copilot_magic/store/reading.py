@@ -138,13 +138,13 @@ class Reading:
             return None
         self._seen[conversation_id] = found.last_used
         newer = found.conversation
-        newer.turns = self._merged(conversation, self._standing(found.turns))
+        newer.turns = self._merged(conversation, found.turns)
         return newer
 
     def _merged(
-        self, conversation: Conversation, stored: builtins.list[Turn]
+        self, conversation: Conversation, stored: builtins.list[StoredTurn]
     ) -> builtins.list[Turn]:
-        """Return the stored turns, and those that could not be stored, each behind its neighbour.
+        """Return the turns that stand in the file, and those that only this process has.
 
         Of a turn that has not changed, or is arriving here, it is the one in memory.
         """
@@ -152,14 +152,16 @@ class Reading:
         missed = self._missed.turns(conversation.conversation_id)
         mine = {turn.id: turn for turn in turns}
         merged = []
-        for turn in stored:
+        for turn in self._standing(stored):
             own = mine.get(turn.id, turn)
             same = (own.answer, own.status) == (turn.answer, turn.status)
             is_ours = turn.id in self._begun or turn.id in missed
             merged.append(own if is_ours or (same and own.stale >= turn.stale) else turn)
-        ids = {turn.id for turn in merged}
+        taken = {turn.id for turn in merged}
+        known = {found.turn.id for found in stored}
         for number, turn in enumerate(turns):
-            if turn.id in missed and turn.id not in ids:
+            begins = turn.status == "streaming" and turn.id not in known
+            if turn.id not in taken and (begins or turn.id in missed or turn.id in self._begun):
                 before = {earlier.id for earlier in turns[:number]}
                 at = max((i + 1 for i, t in enumerate(merged) if t.id in before), default=0)
                 merged.insert(at, turn)

@@ -75,8 +75,8 @@ class Writing:
         missed = self._missed.turns(conversation.conversation_id)
         return self._settle(conversation, missed, self._database.write(write))
 
-    def catch_up(self, conversation: Conversation) -> None:
-        """Write what the file lacks of `conversation`, unless it was forgotten."""
+    def catch_up(self, conversation: Conversation) -> str:
+        """Write what the file lacks of `conversation`, unless it was forgotten; return its name."""
         conversation_id = conversation.conversation_id
         missed = self._missed.turns(conversation_id)
         used = max((turn.started for turn in list(conversation.turns)), default=time.time())
@@ -87,7 +87,7 @@ class Writing:
                 return None
             return self._write_missing(connection, conversation, "", missed, stored or used)
 
-        self._settle(conversation, missed, self._database.write(write))
+        return self._settle(conversation, missed, self._database.write(write))
 
     def begin_turn(
         self,

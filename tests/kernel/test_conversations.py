@@ -165,13 +165,14 @@ def test_a_damaged_file_is_reported_and_restored(
         f"%config CopilotMagics.store = '{path}'\n"
         "%config CopilotMagics.provider = 'Other'"
     )
-    for command in ("use talk", "list", "status", "show talk"):
+    for command in ("use talk", "show talk", "rename talk chat", "list", "status"):
         run = kernel.run(f"%copilot {command}")
         assert "damaged" in run.text + run.error, command
         assert "%copilot restore" in run.text + run.error, command
     assert "not kept" in kernel.copilot("lost?", cell_id="X").html
     said = kernel.run("%copilot restore").text
     assert "1 conversation, 1 turn" in said
+    assert "lost?" in kernel.run("%copilot list").text
     kept = said.split("kept as ")[1].strip()
     assert Path(kept).read_bytes() == broken
     kernel.run("%copilot use talk")

@@ -11,6 +11,7 @@ import pytest
 from store_helpers import asked, begun, ended, loaded
 
 from copilot_magic.chat.conversation import Conversation
+from copilot_magic.chat.turn import Turn
 from copilot_magic.errors import StoreError, UnknownConversationError
 from copilot_magic.store.store import Store
 
@@ -180,7 +181,26 @@ def test_what_others_asked_is_found_and_what_is_unchanged_is_the_same_object(
         ended(other, theirs, growing, "grown")
         newer = store.newer(talk)
         assert newer is not None
-        assert newer.turns[-1].answer == "grown"
+        assert [(turn.prompt, turn.answer) for turn in newer.turns[1:]] == [
+            ("theirs", "Yes."),
+            ("growing", "grown"),
+        ]
+
+
+def test_an_answer_that_arrives_here_stays_while_others_ask(store: Store, path: str) -> None:
+    talk = Conversation("Talk")
+    first = asked(store, talk, "one")
+    arriving = begun(store, talk, "mine", first)
+    begins = Turn("not stored yet")
+    talk.begin(begins)
+    with closing(Store.open(path)) as other:
+        theirs = loaded(other, "Talk")
+        asked(other, theirs, "theirs", replaces=theirs.turns[0])
+    newer = store.newer(talk)
+    assert newer is not None
+    assert {turn.prompt for turn in newer.turns} == {"mine", "not stored yet", "theirs"}
+    assert arriving in newer.turns
+    assert begins in newer.turns
 
 
 def test_what_others_asked_while_one_asks_oneself_is_found_too(store: Store, path: str) -> None:
