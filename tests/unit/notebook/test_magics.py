@@ -87,5 +87,5 @@ def test_a_prompt_on_the_line_of_a_cell_without_a_body_is_asked(
 
 @pytest.mark.usefixtures("magics")
 def test_a_question_for_the_line_magic_says_how_to_ask(shell: InteractiveShell) -> None:
-    with pytest.raises(UsageError, match="%%copilot What is pandas?"):
+    with pytest.raises(UsageError, match="%%copilot What is pandas"):
         shell.run_cell("%copilot What is pandas?").raise_error()
