@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..chat.conversation import Conversation
 from ..errors import StoreError, UsageError
 from ..session.storage import Storage
 from ..text import count_of, one_line, without_credentials
@@ -105,6 +106,7 @@ def _status(notebook: Notebook) -> None:
         "model": settings.model or "the server's default",
         "conversation": f"{conversation.name}  ({conversation.conversation_id})",
         "turns": str(len(conversation.answered)),
+        "tokens": _tokens(conversation) or "the server names none",
         "last answer": str(Footer.of(last)) if last else "none yet",
         "kept in": _file_state(session.library.storage),
     }
@@ -125,6 +127,17 @@ def _file_state(storage: Storage) -> str:
 
 def _problem(error: StoreError) -> str:
     return f"{error.message}. {next_step(error)}"
+
+
+def _tokens(conversation: Conversation) -> str:
+    """Return the tokens of all turns, as far as the server named them."""
+    used = {"prompt_tokens": 0, "completion_tokens": 0}
+    for turn in conversation.turns:
+        for name in used:
+            count = (turn.usage or {}).get(name)
+            used[name] += count if isinstance(count, int) else 0
+    read, written = used.values()
+    return f"{read:,} in, {written:,} out" if read or written else ""
 
 
 def _doctor(notebook: Notebook) -> None:

@@ -106,7 +106,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     magics = CopilotMagics(shell, session)
     shell.register_magics(magics)
     add_completion(shell, magics.notebook)
-    shell.input_transformers_cleanup.append(_with_body)
+    shell.input_transformers_cleanup.append(_as_asked)
     atexit.register(magics.notebook.close)
     if served is not None:
         from .serving import serve
@@ -146,11 +146,20 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     shell.configurables.remove(magics)
     shell.user_ns.pop("_copilot", None)
     remove_completion(shell)
-    shell.input_transformers_cleanup.remove(_with_body)
+    shell.input_transformers_cleanup.remove(_as_asked)
 
 
-def _with_body(lines: list[str]) -> list[str]:
-    """Give a ``%%copilot`` cell of one line a body; IPython refuses cell magics without one."""
-    if len(lines) == 1 and re.match(r"%%copilot(\s|$)", lines[0]):
-        return [lines[0].rstrip("\n") + "\n", "\n"]
+def _as_asked(lines: list[str]) -> list[str]:
+    """Bring cells of one line to the magics that IPython would refuse or take for something else.
+
+    ``%%copilot`` gets a body, since IPython refuses cell magics without one. A question for
+    ``%copilot`` that ends in a question mark would look up its last word in IPython's help.
+    """
+    if len(lines) != 1:
+        return lines
+    line = lines[0].strip()
+    if re.match(r"%%copilot(\s|$)", line):
+        return [f"{line}\n", "\n"]
+    if question := re.match(r"%copilot\s+(\S.*\?)$", line):
+        return [f"get_ipython().run_line_magic('copilot', {question[1]!r})\n"]
     return lines

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from scripted_server import ScriptedServer, answer
+from scripted_server import Exchange, ScriptedServer, answer
 
 from copilot_magic.errors import UsageError
 from copilot_magic.notebook.commands import COMMANDS, Command, commands_help, run_command
@@ -80,6 +80,27 @@ def test_without_a_command_the_status_is_shown(
     assert text == printed(capsys, notebook, "status")
     for part in (server.base_url, "Copilot", "none yet", "turns         0"):
         assert part in text
+
+
+def test_the_status_counts_the_tokens_of_the_conversation(
+    notebook: Notebook,
+    shell: InteractiveShell,
+    server: ScriptedServer,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert "names none" in printed(capsys, notebook, "status")
+    usage = {"prompt_tokens": 600, "completion_tokens": 5, "total_tokens": 605}
+
+    def script(exchange: Exchange) -> None:
+        exchange.start()
+        exchange.delta("fine")
+        exchange.finish(usage=usage)
+        exchange.done()
+
+    server.script(script)
+    for prompt in ("one", "two"):
+        shell.run_cell_magic("copilot", "", prompt)
+    assert "1,200 in, 10 out" in printed(capsys, notebook, "status")
 
 
 def test_conversations_are_made_listed_renamed_and_forgotten(

@@ -48,6 +48,7 @@ EXAMPLES = [
     (PortInUseError("x", free_port=4711), "%copilot serve --port 4711"),
     (AlreadyServingError("x"), "%copilot stop"),
     (StoreError("x", "Name another file"), "%config CopilotMagics.store"),
+    (StoreError("x", "It is left as it is", damaged=True), "%copilot restore"),
     (StoreError("x", "Name another file", setting="replay"), "%config CopilotMagics.replay"),
     (RefusedError("x", base_url="http://localhost:1337/v1"), "%copilot serve"),
     (RefusedError("x", base_url="http://10.0.0.1/v1"), "%config CopilotMagics.base_url"),

@@ -83,3 +83,9 @@ def test_a_prompt_on_the_line_of_a_cell_without_a_body_is_asked(
     assert server.posts[0]["messages"][-1]["content"] == "hi there?"
     with pytest.raises(UsageError, match="empty"):
         shell.run_cell("%%copilot").raise_error()
+
+
+@pytest.mark.usefixtures("magics")
+def test_a_question_for_the_line_magic_says_how_to_ask(shell: InteractiveShell) -> None:
+    with pytest.raises(UsageError, match="%%copilot What is pandas"):
+        shell.run_cell("%copilot What is pandas?").raise_error()
