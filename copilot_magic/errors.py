@@ -159,9 +159,11 @@ class StoreError(CopilotError):
 
     Attributes:
         setting: The setting that names the file: ``store`` or ``replay``.
+        damaged: The file's contents are broken; a copy of its last good state may be beside it.
     """
 
     setting: str = "store"
+    damaged: bool = False
 
 
 class PromptError(CopilotError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from urllib.parse import urlsplit, urlunsplit
@@ -22,6 +23,7 @@ __all__ = [
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE_END = re.compile("\r\n?")
+_COUNTED = re.compile(r"(.+) ([1-9]\d{0,2})", re.DOTALL)
 
 
 def well_formed(text: str) -> str:
@@ -91,11 +93,17 @@ def contains(text: str, searched: str) -> bool:
 
 
 def free_name(wanted: str, is_taken: Callable[[str], bool]) -> str:
-    """Return `wanted`, with the first number from 2 on that makes it a name nobody has."""
-    name, number = wanted, 2
-    while is_taken(name):
-        name, number = f"{wanted} {number}", number + 1
-    return name
+    """Return `wanted`, or if it is taken, the next name with a number that is free.
+
+    Counting starts at 2, or goes on from the number that `wanted` ends in: after ``Talk 2`` comes
+    ``Talk 3``. Four digits are a year, not a count.
+    """
+    if not is_taken(wanted):
+        return wanted
+    counted = _COUNTED.fullmatch(wanted)
+    stem, last = (counted[1], int(counted[2])) if counted else (wanted, 1)
+    numbers = itertools.count(last + 1)
+    return next(name for number in numbers if not is_taken(name := f"{stem} {number}"))
 
 
 def count_of(count: int, noun: str) -> str:

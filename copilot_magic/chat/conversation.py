@@ -89,6 +89,13 @@ class Conversation:
                 return sum(bool(later.answer) for later in outdated)
             return 0
 
+    def update(self, newer: Conversation) -> None:
+        """Take over what another process has left; the servers' threads lack its turns."""
+        with self._lock:
+            self.turns[:] = newer.turns
+            self.name, self.system = newer.name, newer.system
+            self.forget_threads()
+
     def set_system(self, system: str) -> None:
         """Change the system message; the servers' threads hold another one, so forget them."""
         with self._lock:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..chat.conversation import Conversation
-from ..errors import UsageError
+from ..errors import StoreError, UsageError
+from ..session.storage import Storage
 from ..text import count_of, one_line, without_credentials
 from ..views.printing import publish, say
 from .arguments import Parser
@@ -107,6 +108,7 @@ def _status(notebook: Notebook) -> None:
         "turns": str(len(conversation.answered)),
         "tokens": _tokens(conversation) or "the server names none",
         "last answer": str(Footer.of(last)) if last else "none yet",
+        "kept in": _file_state(session.library.storage),
     }
     say("\n".join(f"{label:<13} {value}" for label, value in rows.items()))
 
@@ -120,6 +122,22 @@ def _tokens(conversation: Conversation) -> str:
             used[name] += count if isinstance(count, int) else 0
     read, written = used.values()
     return f"{read:,} in, {written:,} out" if read or written else ""
+
+
+def _file_state(storage: Storage) -> str:
+    """Return where conversations are kept, and what is wrong with the file, if anything."""
+    if storage.path is None:
+        return "nowhere: the setting store is None"
+    storage.read(lambda store: store.check_readable(), None)
+    problem = storage.unwritten or storage.unread
+    if problem is None:
+        return storage.file
+    what = "not written" if storage.unwritten else "not all of it can be read"
+    return f"{storage.file}  ({what}; each prompt tries again)\n    {_problem(problem)}"
+
+
+def _problem(error: StoreError) -> str:
+    return f"{error.message}. {next_step(error)}"
 
 
 def _doctor(notebook: Notebook) -> None:
@@ -145,6 +163,8 @@ def _use(notebook: Notebook, name: str) -> None:
 def _list(notebook: Notebook, search: str) -> None:
     library = notebook.session.library
     found = library.summaries(search)
+    if library.storage.unread is not None:
+        say(_problem(library.storage.unread))
     if not found:
         say("no conversations" + (" with that in them" if search else ""))
         return
@@ -163,13 +183,31 @@ def _rename(notebook: Notebook, first: str, second: str) -> None:
     old, new = (first, second) if second else ("", first)
     if not new.strip():
         raise UsageError("the new name is empty", "%copilot rename NEW, or rename OLD NEW")
-    _notes(library.rename(new, library.find(old) if old else library.current))
+    library.rename(new, library.find(old) if old else library.current)
     say(f"conversation {new}")
 
 
 def _forget(notebook: Notebook, name: str) -> None:
     _notes(notebook.session.library.forget(name))
     say(f"forgotten: {name}")
+
+
+def _restore(notebook: Notebook) -> None:
+    restored = notebook.session.library.restore()
+    if restored.copied is None:
+        origin = "there was no copy; "
+    else:
+        copied = time.strftime("%Y-%m-%d %H:%M", time.localtime(restored.copied))
+        origin = f"restored from the copy of {copied}: "
+    lines = [
+        f"{origin}{count_of(restored.conversations, 'conversation')}, "
+        f"{count_of(restored.turns, 'turn')}"
+    ]
+    if restored.added:
+        lines.append(f"{count_of(restored.added, 'turn')} of them could still be read of the file")
+    if restored.kept:
+        lines.append(f"the file as it was is kept as {restored.kept}")
+    say("\n".join(lines))
 
 
 def _show(notebook: Notebook, name: str) -> None:
@@ -248,6 +286,7 @@ COMMANDS = {
         Command("list", "[TEXT…]", "the conversations, or those with TEXT in them", _list),
         Command("rename", "[OLD] NEW", "rename a conversation", _rename),
         Command("forget", "NAME", "delete a conversation permanently", _forget),
+        Command("restore", "", "bring back the last good copy of the conversation file", _restore),
         Command("show", "[NAME]", "the conversation rendered", _show),
         Command("export", "FILE [--force]", "as .md, .ipynb or .json, by its ending", _export),
         Command("import", "FILE.json", "take in an exported conversation", _import),

@@ -73,6 +73,11 @@ def next_step(error: CopilotError) -> str:
             return "Try again: %copilot serve"
         case StoreError(setting="replay"):
             return f"{error.hint}: `%config CopilotMagics.replay`"
+        case StoreError(damaged=True):
+            return (
+                "`%copilot restore` brings back the last good copy, and what can still be read; "
+                "or name another file: `%config CopilotMagics.store`"
+            )
         case StoreError():
             return f"{error.hint}: `%config CopilotMagics.store`"
     return error.hint

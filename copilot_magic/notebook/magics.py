@@ -112,6 +112,22 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
         from .serving import serve
 
         serve(magics.notebook, *served)
+    if os.environ.get("JPY_SESSION_NAME"):
+        _announce(magics.notebook)
+
+
+def _announce(notebook: Notebook) -> None:
+    """Say which conversation the first prompt would continue, while nothing is sent yet."""
+    from ..views.printing import say
+    from .hints import next_step
+
+    library = notebook.session.library
+    continued = library.announcement()
+    if continued:
+        say(f"{continued}; %copilot new starts afresh")
+    problem = library.storage.unread
+    if problem is not None:
+        say(f"{problem.message}. {next_step(problem)}")
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..chat.conversation import Conversation
 from ..chat.prompt import Prompt
 from ..chat.turn import Turn
-from ..errors import ConnectError, ContextLengthError, CopilotError, PromptError
+from ..errors import ConnectError, ContextLengthError, CopilotError, PromptError, UsageError
 from ..settings import Settings
 from ..text import count_of
 from ..wire.chunks import Delta, Waiting
@@ -63,7 +63,7 @@ class Exchange(Generator[Event, None, None]):
         from ..client.client import ChatClient
 
         self.turn = continues or Turn.of(prompt)
-        self.conversation = conversation
+        self.conversation = library.up_to_date(conversation)
         self._prompt = prompt
         self._settings = settings
         self._dialect = dialect
@@ -104,6 +104,8 @@ class Exchange(Generator[Event, None, None]):
         if prompt.system is not None:
             conversation.set_system(prompt.system)
         replaced = self._replaces or conversation.find_cell(prompt.cell_id)
+        if replaced not in conversation.turns:
+            replaced = None  # another kernel has deleted or replaced it
         key = request_key(
             prompt,
             conversation.before(replaced),
@@ -118,6 +120,8 @@ class Exchange(Generator[Event, None, None]):
 
     def _continue(self) -> Generator[Event, None, None]:
         """Ask for the rest of an answer that was cut off."""
+        if self.turn not in self.conversation.turns:
+            raise UsageError("the answer to continue was deleted in another kernel", "Ask again")
         yield from self._receive(self._answer())
 
     def _receive(
@@ -131,7 +135,7 @@ class Exchange(Generator[Event, None, None]):
             if not self._continues:
                 conversation.begin(turn, replaced)
             self._store_beginning(replaced)
-            turn.notes += self._library.take_notes(conversation)
+            turn.notes[:0] = self._library.take_notes(conversation)
             with closing(events):  # type: ignore[type-var]
                 for event in events:
                     if isinstance(event, Delta):
@@ -170,9 +174,7 @@ class Exchange(Generator[Event, None, None]):
             turn.usage = dict(delta.usage)
         if delta.continuation is not None:
             turn.continuation = dict(delta.continuation)
-        turn.notes += self._storage.write(
-            lambda store: store.grow_turn(turn.id, turn.answer, turn.reasoning)
-        )
+        turn.notes += self._storage.grow(turn.id, turn.answer, turn.reasoning)
 
     def _store_beginning(self, replaced: Turn | None) -> None:
         conversation, turn = self.conversation, self.turn
@@ -183,6 +185,8 @@ class Exchange(Generator[Event, None, None]):
             # Another kernel may have taken the name, or changed it: the file's name counts.
             conversation.name = store.begin_turn(conversation, turn, replaces, place)
 
+        if self._storage.path is None:
+            self._storage.keep_private(turn.id)
         turn.notes += self._storage.write(begin)
 
     def _stored_answer(self, key: str) -> Turn | None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from ..chat.conversation import Conversation
-from ..errors import NameTakenError, UnknownConversationError
+from ..errors import NameTakenError, UnknownConversationError, UsageError
 from ..settings import Settings
 from ..text import contains, count_of, free_name
 from .storage import Storage
 
 if TYPE_CHECKING:
+    from ..store.restore import Restored
     from ..store.rows import Summary
     from ..store.store import Store
 
@@ -30,7 +32,8 @@ class Library:
     """
 
     def __init__(self, settings: Settings, notebook: str = "") -> None:
-        self.storage = Storage(settings.store)
+        self._private: set[str] = set()  # the turns that were asked while nothing was to be kept
+        self.storage = Storage(settings.store, self._in_memory, self._private)
         self._settings = settings
         self._notebook = notebook
         self._current: Conversation | None = None
@@ -43,7 +46,7 @@ class Library:
         self._settings = settings
         if settings.store != self.storage.path:
             self.storage.close()
-            self.storage = Storage(settings.store)
+            self.storage = Storage(settings.store, self._in_memory, self._private)
 
     def close(self) -> None:
         """Close the conversation file; the conversations stay in memory."""
@@ -55,7 +58,42 @@ class Library:
         with self._lock:
             if self._current is None:
                 self._current = self._continued() or self.new()
-            return self._current
+            return self.up_to_date(self._current)
+
+    def up_to_date(self, conversation: Conversation) -> Conversation:
+        """Return `conversation` with what other kernels have asked in it.
+
+        If it was forgotten in another kernel, that is a new one of the same name.
+        """
+        with self._lock:
+            return conversation if self._refresh(conversation) else self._instead_of(conversation)
+
+    def announcement(self) -> str:
+        """Return, for a line before anything is sent, which conversation would be continued.
+
+        It is empty if a new one would be started. Nothing changes, and no file is created.
+        """
+        if self._current is not None or not self.storage.exists():
+            return ""
+        found = self._latest()
+        return "" if found is None else f"{found.name}: {_continues(found)}"
+
+    def restore(self) -> Restored:
+        """Bring back the last good copy of the conversation file, and write what it lacks.
+
+        Raises:
+            UsageError: Nothing is kept.
+            StoreError: There is no copy, or the file cannot be used.
+        """
+        with self._lock:
+            restored = self.storage.demand(lambda store: store.restore())
+            if restored is None:
+                raise UsageError("no conversations are kept", "Name a file in the setting `store`")
+            self.storage.catch_up()
+            if self._current is not None and not self._current.turns:
+                self._known.pop(self._current.conversation_id, None)
+                self._current = None
+            return restored
 
     def new(self, name: str = "") -> Conversation:
         """Start a new conversation and make it the current one.
@@ -87,15 +125,19 @@ class Library:
 
         Raises:
             UnknownConversationError: There is none.
+            StoreError: It is not among those that can be read.
         """
         found = self._find(name)
         if found is None:
-            raise UnknownConversationError(f"there is no conversation {name!r}")
+            unknown = UnknownConversationError(f"there is no conversation {name!r}")
+            raise self.storage.unread or unknown
         return found
 
     def find_or_add(self, name: str) -> Conversation:
         """Return the conversation of this name, made if new; the current one stays current."""
         with self._lock:
+            if (known := self._named(name)) is not None:
+                return self.up_to_date(known)
             return self._find(name) or self._add(Conversation(name))
 
     def preview(self, name: str = "") -> Conversation:
@@ -103,32 +145,35 @@ class Library:
         found = self._find(name) if name else None
         return found or Conversation(name, system=self._settings.system)
 
-    def rename(self, name: str, conversation: Conversation) -> list[str]:
-        """Give a conversation another name; return notes on how that was stored.
+    def rename(self, name: str, conversation: Conversation) -> None:
+        """Give a conversation another name.
 
         Raises:
             NameTakenError: Another conversation has that name.
+            StoreError: It could not be written; the conversation has its old name.
         """
+        conversation_id = conversation.conversation_id
         with self._lock:
             if self._find(name) not in (None, conversation):
                 raise _taken(name)
+            self.storage.demand(lambda store: store.rename(conversation_id, name))
             conversation.name = name
-        conversation_id = conversation.conversation_id
-        return self.storage.write(lambda store: store.rename(conversation_id, name))
 
     def forget(self, name: str) -> list[str]:
         """Delete a conversation permanently, in memory and in the file; return notes on it.
 
         Raises:
             UnknownConversationError: There is none.
+            StoreError: It could not be deleted in the file; it is still there.
         """
         with self._lock:
             conversation = self.find(name)
+            self.storage.demand(lambda store: store.forget(conversation.conversation_id))
             self._known.pop(conversation.conversation_id, None)
-            notes = self.storage.write(lambda store: store.forget(conversation.conversation_id))
             if conversation is self._current:
                 self.new()
-        return notes
+            kept = self.storage.demand(lambda store: store.files_kept_aside()) or []
+        return [f"it may still be in {file}, kept when the file was restored" for file in kept]
 
     def adopt(self, conversation: Conversation) -> list[str]:
         """Take in an imported conversation under a free name, and make it the current one.
@@ -150,20 +195,17 @@ class Library:
         Args:
             search: Only those with this text in their name, a prompt or an answer.
         """
-        from ..store.rows import Summary
-
         nothing: list[Summary] = []
         stored = self.storage.read(lambda store: store.list(search), nothing)
         kept = {summary.conversation_id for summary in stored}
         with self._lock:
             unstored = [
-                Summary.of(conversation)
-                for conversation in self._known.values()
+                conversation
+                for conversation in self._in_memory()
                 if conversation.conversation_id not in kept
                 and (conversation.turns or conversation is self._current)
-                and _mentions(conversation, search)
             ]
-        return [*reversed(unstored), *stored]
+        return [*_summaries(reversed(unstored), search), *stored]
 
     def place_of(self, conversation: Conversation) -> str:
         """Return the notebook that will continue `conversation`: none if it is not current."""
@@ -181,30 +223,70 @@ class Library:
 
     def _find(self, name: str) -> Conversation | None:
         with self._lock:
-            for known in self._known.values():
-                if name in (known.name, known.conversation_id):
-                    return known
+            if (known := self._named(name)) is not None and self._refresh(known):
+                return known
             found = self.storage.read(lambda store: store.load(name), None)
-            if found is None:
-                return None
-            return self._known.setdefault(found.conversation_id, found)
+            return None if found is None else self._take_in(found)
+
+    def _named(self, name: str) -> Conversation | None:
+        return next((c for c in self._in_memory() if name in (c.name, c.conversation_id)), None)
+
+    def _take_in(self, found: Conversation) -> Conversation:
+        """Return the conversation that was read, or the one in memory with what was read."""
+        known = self._known.setdefault(found.conversation_id, found)
+        if known is not found:
+            self._refresh(known, look_again=True)
+        return known
+
+    def _refresh(self, conversation: Conversation, look_again: bool = False) -> bool:
+        """Take over what other kernels have asked; return False if one has forgotten it."""
+        try:
+            newer = self.storage.read(lambda store: store.newer(conversation, look_again), None)
+        except UnknownConversationError:
+            return False
+        if newer is not None:
+            conversation.update(newer)
+        return True
 
     def _free_name(self, wanted: str = "") -> str:
         """Return a name that no conversation of this kernel has; the file ensures its own."""
         wanted = wanted or PurePath(self._notebook).stem or time.strftime("%Y-%m-%d %H:%M")
-        taken = {conversation.name for conversation in self._known.values()}
-        return free_name(wanted, taken.__contains__)
+        return free_name(wanted, {known.name for known in self._in_memory()}.__contains__)
 
-    def _continued(self) -> Conversation | None:
+    def _latest(self) -> Conversation | None:
         """Return the notebook's last conversation, if it has one with an answer."""
         if not self._notebook:
             return None
         found = self.storage.read(lambda store: store.latest(self._notebook), None)
-        if found is None or not found.answered:
-            return None
-        turns = count_of(len(found.answered), "turn")
-        self._notes[found.conversation_id] = f"continues an earlier conversation ({turns})"
-        return self._known.setdefault(found.conversation_id, found)
+        return found if found is not None and found.answered else None
+
+    def _continued(self) -> Conversation | None:
+        found = self._latest()
+        if found is not None:
+            self._notes[found.conversation_id] = _continues(found)
+            return self._take_in(found)
+        return None
+
+    def _in_memory(self) -> list[Conversation]:
+        """Return the conversations of this kernel: the file may lack some of them."""
+        return list(self._known.values())
+
+    def _instead_of(self, forgotten: Conversation) -> Conversation:
+        """Return a new conversation in the place of one that was forgotten in another kernel."""
+        with self._lock:
+            self._known.pop(forgotten.conversation_id, None)
+            new = self._add(Conversation(forgotten.name))
+            self._notes[new.conversation_id] = (
+                f"{forgotten.name} was forgotten in another kernel; this is a new conversation"
+            )
+            if forgotten is self._current:
+                self._current = new
+            return new
+
+
+def _continues(conversation: Conversation) -> str:
+    turns = count_of(len(conversation.answered), "turn")
+    return f"continues an earlier conversation ({turns})"
 
 
 def _save(store: Store, conversation: Conversation, notebook: str) -> None:
@@ -215,6 +297,12 @@ def _taken(name: str) -> NameTakenError:
     return NameTakenError(
         f"there is a conversation {name!r} already", "Choose another name", name=name
     )
+
+
+def _summaries(conversations: Iterable[Conversation], search: str) -> list[Summary]:
+    from ..store.rows import Summary
+
+    return [Summary.of(found) for found in conversations if _mentions(found, search)]
 
 
 def _mentions(conversation: Conversation, search: str) -> bool:

@@ -1,4 +1,4 @@
-"""One connection to the conversation file: schema, migrations, transactions, forks and errors.
+"""One connection to the conversation file: transactions, forks, damage and other errors.
 
 The file is in WAL mode with ``synchronous=NORMAL``. What was committed survives the death of any
 process, by SIGKILL too; a loss of power may undo the last commits, but damages nothing.
@@ -16,63 +16,28 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import StoreError
 from ..text import contains
+from .copies import keep_copy
 from .locks import LOCK_TIMEOUT, create_private, identity
+from .schema import MIGRATIONS, OTHER_FILE, Migrations, check_version, migrate
 
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["MIGRATIONS", "Database", "Migrations", "default_path", "store_error"]
+__all__ = ["Database", "default_path", "store_error"]
 
 T = TypeVar("T")
-
-Migrations = tuple[tuple[str, ...], ...]
-"""The statements that lead from each version of the file to the next."""
-
-# SQLite keeps it in the file's header; it tells our files from those of other programs.
-APPLICATION_ID = 0x636F7069
-
-# Append only: a released migration is never edited.
-MIGRATIONS: Migrations = (
-    (
-        f"PRAGMA application_id = {APPLICATION_ID}",
-        """CREATE TABLE conversation (
-            conversation_id TEXT PRIMARY KEY,
-            name TEXT NOT NULL UNIQUE,
-            system TEXT NOT NULL,
-            started REAL NOT NULL,
-            last_used REAL NOT NULL
-        )""",
-        """CREATE TABLE turn (
-            conversation_id TEXT NOT NULL REFERENCES conversation ON DELETE CASCADE,
-            id TEXT NOT NULL,
-            position INTEGER NOT NULL,
-            superseded_by TEXT,
-            writer INTEGER,
-            request_key TEXT,
-            prompt TEXT NOT NULL,
-            answer TEXT NOT NULL,
-            reasoning TEXT NOT NULL,
-            status TEXT NOT NULL,
-            stale INTEGER NOT NULL,
-            started REAL NOT NULL,
-            details TEXT NOT NULL,
-            PRIMARY KEY (conversation_id, id)
-        )""",
-        "CREATE VIEW current_turn AS SELECT * FROM turn WHERE superseded_by IS NULL",
-        "CREATE INDEX turn_request ON turn (request_key) WHERE request_key IS NOT NULL",
-        """CREATE TABLE notebook (
-            path TEXT NOT NULL,
-            conversation_id TEXT NOT NULL REFERENCES conversation ON DELETE CASCADE,
-            last_used REAL NOT NULL,
-            PRIMARY KEY (path, conversation_id)
-        )""",
-    ),
-)
 
 # Seconds SQLite waits by itself; short, because Python sees no interrupt meanwhile.
 _BUSY_TIMEOUT = 0.25
 
-_OTHER_FILE = "Name another file in the setting `store`, or None to keep no conversations"
+# What SQLite and Python say about a file with broken contents; Python 3.10 has no error codes.
+_DAMAGE = (
+    "not a database",
+    "malformed",
+    "no such table",
+    "no such column",
+    "user-defined function",
+)
 
 # SQLite forbids a forked child even to close its parent's connections, so they are kept open.
 _PARENTS_CONNECTIONS: list[sqlite3.Connection] = []
@@ -85,6 +50,11 @@ class Database:
         path: The file, created if it does not exist. Its directory must exist.
         lock_timeout: Seconds to go on trying while others write.
         migrations: What makes the tables of a new file, and brings an older one up to date.
+
+    Attributes:
+        path: The file.
+        generation: A number that grows whenever another file is found at the path: the first one,
+            or one that took the place of a file that was deleted or replaced.
     """
 
     def __init__(
@@ -95,7 +65,9 @@ class Database:
         migrations: Migrations = MIGRATIONS,
     ) -> None:
         self.path = path
+        self.generation = 0
         self._lock_timeout = lock_timeout
+        self._waited_in_vain = False
         self._migrations = migrations
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
@@ -148,15 +120,22 @@ class Database:
         import sqlite3
 
         self._leave_parent()
-        deadline = time.monotonic() + self._lock_timeout
+        # A program that holds the file for so long would cost each prompt as much again.
+        patience = _BUSY_TIMEOUT if self._waited_in_vain else self._lock_timeout
+        deadline = time.monotonic() + patience
         while True:
             try:
                 with self._lock:
-                    return _attempt(self._connected(), work, begin)
+                    result = _attempt(self._connected(), work, begin)
+                self._waited_in_vain = False
+                return result
             except sqlite3.Error as error:
-                if not _is_busy(error) or time.monotonic() > deadline:
+                if not _is_busy(error):
                     raise store_error(self.path, error) from error
-            except OSError as error:
+                if time.monotonic() > deadline:
+                    self._waited_in_vain = True
+                    raise store_error(self.path, error) from error
+            except (OSError, UnicodeError) as error:
                 raise store_error(self.path, error) from error
             time.sleep(random.uniform(0.001, 0.02))
 
@@ -171,12 +150,17 @@ class Database:
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is not None and identity(self.path) != self._identity:
-            # The file was deleted or replaced: whatever is written to it now would be lost.
+            # The file was deleted or replaced: whatever is written to it now would be lost. A new
+            # one may well get the inode of this one.
             self._close()
+            self._identity = None
         if self._connection is None:
             create_private(self.path)
-            self._identity = identity(self.path)
+            found = identity(self.path)
             self._connection = _connect(self.path, self._migrations)
+            if found != self._identity:
+                self._identity = found
+                self.generation += 1
         return self._connection
 
 
@@ -204,13 +188,18 @@ def store_error(path: str, error: Exception) -> StoreError:
     reason = getattr(error, "strerror", None) or str(error)
     if isinstance(error, FileNotFoundError):
         reason = f"there is no directory {Path(path).parent}"
-    hint = _OTHER_FILE
-    if "full" in reason:
-        hint = f"Make room on its disk. {hint}"
-    elif "not a database" in reason or "malformed" in reason:
-        hint = f"It is left as it is; move it away to begin a new one. {hint}"
-    message = f"The conversation file {path} cannot be used: {reason}"
-    return StoreError(message, hint, setting="store")
+    if isinstance(error, UnicodeError) or any(words in reason for words in _DAMAGE):
+        return StoreError(
+            f"The conversation file {path} is damaged: {reason}",
+            "It is left as it is; a copy of its last good state may be beside it, or move it away "
+            f"to begin a new one. {OTHER_FILE}",
+            setting="store",
+            damaged=True,
+        )
+    hint = f"Make room on its disk. {OTHER_FILE}" if "full" in reason else OTHER_FILE
+    return StoreError(
+        f"The conversation file {path} cannot be used: {reason}", hint, setting="store"
+    )
 
 
 def _is_busy(error: sqlite3.Error) -> bool:
@@ -241,6 +230,11 @@ def _empty_log(connection: sqlite3.Connection) -> None:
         time.sleep(0.05)
 
 
+def _lenient(text: bytes) -> str:
+    """Return text of the file; damaged bytes in it are no reason to refuse the rest."""
+    return text.decode("utf-8", "replace")
+
+
 def _connect(path: str, migrations: Migrations) -> sqlite3.Connection:
     import sqlite3
 
@@ -263,7 +257,7 @@ def _opened(path: str, journal: str, migrations: Migrations) -> sqlite3.Connecti
         if journal != "WAL":
             # Alone with the file, SQLite needs no shared memory to lead it out of WAL mode.
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        _check_version(connection, path, len(migrations))
+        check_version(connection, path, len(migrations))
         (mode,) = connection.execute(f"PRAGMA journal_mode = {journal}").fetchone()
         connection.execute("PRAGMA locking_mode = NORMAL")
         if mode == "wal":
@@ -271,39 +265,9 @@ def _opened(path: str, journal: str, migrations: Migrations) -> sqlite3.Connecti
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
         connection.create_function("contains", 2, contains, deterministic=True)
-        _migrate(connection, migrations)
+        connection.text_factory = _lenient
+        migrate(connection, migrations, lambda: keep_copy(path))
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-def _check_version(connection: sqlite3.Connection, path: str, newest: int) -> None:
-    """Refuse, before anything is written, a file that is not ours or of a later version."""
-    connection.execute("BEGIN")  # another process may be creating the tables right now
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    empty = connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
-    connection.execute("COMMIT")
-    if application != APPLICATION_ID and not empty:
-        message = f"{path} is the database of another program"
-        raise StoreError(message, _OTHER_FILE, setting="store")
-    if version > newest:
-        raise StoreError(
-            f"The conversation file {path} was written by a newer copilot_magic",
-            "Update with `pip install -U copilot-magic`, or name another file in the setting "
-            "`store`",
-            setting="store",
-        )
-
-
-def _migrate(connection: sqlite3.Connection, migrations: Migrations) -> None:
-    """Bring the file to the newest version, each step in one transaction."""
-    for number, statements in enumerate(migrations, 1):
-        connection.execute("BEGIN IMMEDIATE")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version < number:
-            for statement in statements:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {number}")
-        connection.execute("COMMIT")

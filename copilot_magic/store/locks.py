@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 import uuid
-from contextlib import suppress
 from pathlib import Path
 
 __all__ = [
@@ -110,16 +109,19 @@ else:
         fcntl.lockf(descriptor, fcntl.LOCK_UN, 1, number)
 
 
-def create_private(path: str) -> None:
-    """Create the file, readable and writable by its owner only, if it does not exist.
+def create_private(path: str) -> bool:
+    """Create the file, readable and writable by its owner only; return False if it exists.
 
     An existing file is not even opened: closing it would drop the locks of SQLite, which has it
     open elsewhere in this process.
     """
-    with suppress(FileExistsError):
+    try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-        os.close(descriptor)
-        Path(path).chmod(0o600)  # the umask may have taken away the owner's rights, too
+    except FileExistsError:
+        return False
+    os.close(descriptor)
+    Path(path).chmod(0o600)  # the umask may have taken away the owner's rights, too
+    return True
 
 
 def identity(path: str) -> tuple[int, int] | None:

@@ -7,25 +7,44 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..chat.conversation import Conversation
 from ..text import free_name, well_formed
-from .turn_rows import StoredTurn, read_turns
+from .notebook_file import file_number, is_another_file
+from .turn_rows import read_turns
+from .turn_values import StoredTurn, number_of, text_of
 
 if TYPE_CHECKING:
     import sqlite3
 
 __all__ = [
+    "Before",
     "Summary",
     "delete_conversation",
     "find",
     "find_latest",
+    "is_forgotten",
+    "last_used",
     "put_conversation",
     "read_conversation",
     "rename",
     "summaries",
+    "take_back",
+    "use",
 ]
+
+
+class Before(NamedTuple):
+    """What the file had of a conversation before it was written.
+
+    Attributes:
+        name: Its name, which stays.
+        last_used: When it was last used; None if the file did not have it.
+    """
+
+    name: str
+    last_used: float | None
 
 
 @dataclass(frozen=True)
@@ -67,24 +86,43 @@ def find(connection: sqlite3.Connection, name_or_id: str) -> str | None:
 
 
 def find_latest(connection: sqlite3.Connection, notebook: str) -> str | None:
-    """Return the id of the conversation that was last used in this notebook, or None."""
+    """Return the id of the conversation that was last used in this notebook, or None.
+
+    If another file has taken the notebook's place since, nothing was used in it.
+    """
     row = connection.execute(
-        "SELECT conversation_id FROM notebook WHERE path = ? ORDER BY last_used DESC",
+        "SELECT conversation_id, last_used, file FROM notebook WHERE path = ?"
+        " ORDER BY last_used DESC",
         (well_formed(notebook),),
     ).fetchone()
-    return None if row is None else str(row[0])
+    if row is None:
+        return None
+    conversation_id, used, file = text_of(row[0]), number_of(row[1]), text_of(row[2])
+
+    def cell_ids() -> set[str]:
+        return {
+            found.turn.cell_id
+            for found in read_turns(connection, conversation_id)
+            if found.turn.cell_id
+        }
+
+    return None if is_another_file(notebook, used, file, cell_ids) else conversation_id
 
 
 def put_conversation(
-    connection: sqlite3.Connection, conversation: Conversation, notebook: str
-) -> str:
-    """Create or update the row of `conversation`, and return the name it has there."""
-    now = time.time()
+    connection: sqlite3.Connection, conversation: Conversation, notebook: str, now: float
+) -> Before | None:
+    """Create or update the row of `conversation`, as used `now`; return what was there before.
+
+    A conversation that was forgotten is not written again, and the result is None.
+    """
     conversation_id = conversation.conversation_id
     row = connection.execute(
-        "SELECT name FROM conversation WHERE conversation_id = ?", (conversation_id,)
+        "SELECT name, last_used FROM conversation WHERE conversation_id = ?", (conversation_id,)
     ).fetchone()
     if row is None:
+        if is_forgotten(connection, conversation_id):
+            return None
         name = free_name(well_formed(conversation.name), lambda name: _is_taken(connection, name))
         started = min((turn.started for turn in list(conversation.turns)), default=now)
         connection.execute(
@@ -100,10 +138,39 @@ def put_conversation(
         )
     if notebook:
         connection.execute(
-            "INSERT OR REPLACE INTO notebook VALUES (?, ?, ?)",
-            (well_formed(notebook), conversation_id, now),
+            "INSERT OR REPLACE INTO notebook (path, conversation_id, last_used, file)"
+            " VALUES (?, ?, ?, ?)",
+            (well_formed(notebook), conversation_id, now, file_number(notebook)),
         )
-    return name
+    return Before(name, None if row is None else number_of(row[1]))
+
+
+def last_used(connection: sqlite3.Connection, conversation_id: str) -> float | None:
+    """Return when the conversation was last used, or None if the file does not have it."""
+    row = connection.execute(
+        "SELECT last_used FROM conversation WHERE conversation_id = ?", (conversation_id,)
+    ).fetchone()
+    return None if row is None else number_of(row[0])
+
+
+def use(connection: sqlite3.Connection, conversation_id: str, now: float) -> None:
+    """Record that the conversation is used `now`."""
+    connection.execute(
+        "UPDATE conversation SET last_used = ? WHERE conversation_id = ?", (now, conversation_id)
+    )
+
+
+def is_forgotten(connection: sqlite3.Connection, conversation_id: str) -> bool:
+    """Say whether the conversation was deleted for good, by whichever process."""
+    row = connection.execute(
+        "SELECT 1 FROM forgotten WHERE conversation_id = ?", (conversation_id,)
+    ).fetchone()
+    return row is not None
+
+
+def take_back(connection: sqlite3.Connection, conversation_id: str) -> None:
+    """Let the conversation be written again, although it was forgotten."""
+    connection.execute("DELETE FROM forgotten WHERE conversation_id = ?", (conversation_id,))
 
 
 def rename(connection: sqlite3.Connection, conversation_id: str | None, name: str) -> bool:
@@ -124,8 +191,12 @@ def _is_taken(connection: sqlite3.Connection, name: str, but: str | None = None)
 
 
 def delete_conversation(connection: sqlite3.Connection, conversation_id: str) -> None:
-    """Delete a conversation with all its turns, superseded ones and kept answers included."""
+    """Delete a conversation with all its turns, superseded ones and kept answers included.
+
+    That it was forgotten stays on record, so that no other process writes it again.
+    """
     connection.execute("DELETE FROM conversation WHERE conversation_id = ?", (conversation_id,))
+    connection.execute("INSERT OR IGNORE INTO forgotten VALUES (?)", (conversation_id,))
 
 
 def read_conversation(
@@ -135,10 +206,14 @@ def read_conversation(
     conversation_id = find(connection, name_or_id)
     if conversation_id is None:
         return None
-    name, system = connection.execute(
+    row = connection.execute(
         "SELECT name, system FROM conversation WHERE conversation_id = ?", (conversation_id,)
     ).fetchone()
-    conversation = Conversation(name, conversation_id, system)
+    if row is None:
+        import sqlite3
+
+        raise sqlite3.DatabaseError("an index is malformed")
+    conversation = Conversation(text_of(row[0]), conversation_id, text_of(row[1]))
     return conversation, read_turns(connection, conversation_id)
 
 
@@ -165,4 +240,15 @@ def summaries(connection: sqlite3.Connection, search: str) -> list[Summary]:
         """,
         {"search": well_formed(search)},
     )
-    return [Summary(*row) for row in rows]
+    return [
+        Summary(
+            text_of(name),
+            text_of(conversation_id),
+            turns,
+            number_of(started),
+            number_of(used),
+            text_of(first_prompt),
+            text_of(path),
+        )
+        for name, conversation_id, turns, started, used, first_prompt, path in rows
+    ]

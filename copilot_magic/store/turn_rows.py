@@ -5,19 +5,26 @@ Each function that takes a connection is one part of a transaction, which its ca
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from ..chat.turn import Turn, turn_of, turn_to_dict
+from ..chat.turn import Turn
 from ..text import well_formed
+from .turn_values import (
+    ALL_COLUMNS,
+    SELECTED,
+    StoredTurn,
+    number_of,
+    stored_turn,
+    turn_of_row,
+    values_of,
+)
 
 if TYPE_CHECKING:
     import sqlite3
 
 __all__ = [
-    "StoredTurn",
     "find_answer",
     "grow",
     "keep_answer",
@@ -29,22 +36,8 @@ __all__ = [
     "reinstate_replaced",
     "standing_turns",
     "supersede",
+    "turn_ids",
 ]
-
-# The fields of a turn that have a column of their own. The others are together in `details`, as
-# JSON, so a new field of Turn needs no new version of the file.
-_COLUMNS = ("id", "prompt", "answer", "reasoning", "status", "stale", "started")
-_ALL_COLUMNS = (*_COLUMNS, "details")
-_SELECTED = ", ".join(_ALL_COLUMNS)
-
-
-@dataclass(frozen=True)
-class StoredTurn:
-    """A turn as it was read, the number of the process that wrote it, and what superseded it."""
-
-    turn: Turn
-    writer: int | None
-    superseded_by: str | None
 
 
 def put_turn(
@@ -55,33 +48,81 @@ def put_turn(
     position: int | None = None,
 ) -> None:
     """Write all of `turn`: where it already is, else at `position`, else at the end."""
-    details = turn_to_dict(turn)
-    values = [details.pop(column) for column in _COLUMNS]
-    values.append(json.dumps(details, default=str))
     connection.execute(
-        f"INSERT INTO turn (conversation_id, position, writer, {_SELECTED}) VALUES"
+        f"INSERT INTO turn (conversation_id, position, writer, {', '.join(ALL_COLUMNS)}) VALUES"
         " (?1, coalesce(?2, (SELECT coalesce(max(position) + 1, 0) FROM turn"
-        f" WHERE conversation_id = ?1)), ?3{', ?' * len(_ALL_COLUMNS)})"
+        f" WHERE conversation_id = ?1)), ?3{', ?' * len(ALL_COLUMNS)})"
         " ON CONFLICT (conversation_id, id) DO UPDATE SET writer = excluded.writer, "
-        + ", ".join(f"{column} = excluded.{column}" for column in _ALL_COLUMNS),
+        + ", ".join(f"{column} = excluded.{column}" for column in ALL_COLUMNS),
         (
             conversation_id,
             position,
             writer,
-            *(well_formed(value) if isinstance(value, str) else value for value in values),
+            *values_of(turn),
         ),
     )
 
 
 def put_missing_turns(
-    connection: sqlite3.Connection, conversation_id: str, turns: Iterable[Turn], writer: int
+    connection: sqlite3.Connection,
+    conversation_id: str,
+    turns: Sequence[Turn],
+    writer: int,
+    missed: Mapping[str, str | None] = MappingProxyType({}),
 ) -> None:
-    """Write those of `turns` that the file does not have yet."""
-    rows = connection.execute("SELECT id FROM turn WHERE conversation_id = ?", (conversation_id,))
-    known = {turn_id for (turn_id,) in rows}
+    """Write those of `turns` that the file does not have, or not as they ended.
+
+    Args:
+        connection: A connection in a transaction.
+        conversation_id: Where the turns are.
+        turns: The turns that stand, in their order.
+        writer: The number of this process.
+        missed: The turns of which a write failed, and the turn that each one replaced. They are
+            written even if the file has something of them.
+    """
     for turn in turns:
-        if turn.id not in known:
+        replaced = missed.get(turn.id)
+        while replaced is not None:
+            supersede(connection, conversation_id, replaced, by=turn.id)
+            replaced = missed.get(replaced)
+    statuses = dict(
+        connection.execute(
+            "SELECT id, status FROM turn WHERE conversation_id = ?", (conversation_id,)
+        ).fetchall()
+    )
+    for turn in turns:
+        stored = statuses.get(turn.id)
+        ended = stored == "streaming" != turn.status
+        if stored is None or ended or turn.id in missed:
             put_turn(connection, conversation_id, turn, writer)
+    if statuses:
+        _put_in_order(connection, conversation_id, [turn.id for turn in turns])
+
+
+def _put_in_order(
+    connection: sqlite3.Connection, conversation_id: str, turn_ids: Sequence[str]
+) -> None:
+    """Let turns share out the positions they have, so that they stand in this order."""
+    stored = dict(
+        connection.execute(
+            "SELECT id, position FROM turn WHERE conversation_id = ?", (conversation_id,)
+        ).fetchall()
+    )
+    positions = [number_of(stored.get(turn_id)) for turn_id in turn_ids]
+    if positions != sorted(positions):
+        connection.executemany(
+            "UPDATE turn SET position = ? WHERE conversation_id = ? AND id = ?",
+            [
+                (position, conversation_id, turn_id)
+                for position, turn_id in zip(sorted(positions), turn_ids, strict=True)
+            ],
+        )
+
+
+def turn_ids(connection: sqlite3.Connection, conversation_id: str) -> set[str]:
+    """Return the ids of all turns that the file has of a conversation, superseded ones, too."""
+    rows = connection.execute("SELECT id FROM turn WHERE conversation_id = ?", (conversation_id,))
+    return {str(turn_id) for (turn_id,) in rows}
 
 
 def grow(
@@ -104,7 +145,7 @@ def position_of(connection: sqlite3.Connection, conversation_id: str, turn_id: s
         "SELECT position FROM turn WHERE conversation_id = ? AND id = ?",
         (conversation_id, turn_id),
     ).fetchone()
-    return None if row is None else int(row[0])
+    return None if row is None else int(number_of(row[0]))
 
 
 def supersede(
@@ -149,27 +190,20 @@ def keep_answer(connection: sqlite3.Connection, request_key: str, turn_id: str) 
 def find_answer(connection: sqlite3.Connection, request_key: str) -> Turn | None:
     """Return the last complete turn that was kept as the answer to this request, or None."""
     row = connection.execute(
-        f"SELECT {_SELECTED} FROM turn"
+        f"SELECT {SELECTED} FROM turn"
         " WHERE request_key = ? AND status = 'complete' ORDER BY started DESC",
         (request_key,),
     ).fetchone()
-    return None if row is None else _turn(row)
-
-
-def _turn(row: tuple[Any, ...]) -> Turn:
-    columns = dict(zip(_COLUMNS, row, strict=False))
-    columns["stale"] = bool(columns["stale"])
-    return turn_of({**json.loads(row[len(_COLUMNS)]), **columns})
+    return None if row is None else turn_of_row(row)
 
 
 def read_turns(connection: sqlite3.Connection, conversation_id: str) -> list[StoredTurn]:
     """Return all turns of a conversation, superseded ones among them, in their order."""
     rows = connection.execute(
-        f"SELECT {_SELECTED}, writer, superseded_by FROM turn"
-        " WHERE conversation_id = ? ORDER BY position, started",
+        f"SELECT {SELECTED} FROM turn WHERE conversation_id = ? ORDER BY position, started",
         (conversation_id,),
     )
-    return [StoredTurn(_turn(row), *row[-2:]) for row in rows]
+    return [stored_turn(row) for row in rows]
 
 
 def standing_turns(stored: list[StoredTurn], is_alive: Callable[[int | None], bool]) -> list[Turn]:

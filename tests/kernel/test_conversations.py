@@ -66,6 +66,120 @@ def test_a_restarted_kernel_continues_by_itself(
     assert server.posts[0]["conversation_id"] == server.posts[1]["conversation_id"]
 
 
+def test_loading_says_what_would_be_continued_before_anything_is_sent(
+    start: Callable[..., LiveKernel], server: ScriptedServer
+) -> None:
+    kernel = start()
+    assert kernel.run("%reload_ext copilot_magic").text == ""
+    kernel.copilot("I am Heiner", cell_id="A")
+    kernel.manager.restart_kernel(now=True)
+    kernel.client.wait_for_ready(timeout=60)
+    run = kernel.run("%load_ext copilot_magic")
+    assert run.text == (
+        "talk: continues an earlier conversation (1 turn); %copilot new starts afresh\n"
+    )
+    assert len(server.posts) == 1
+    kernel.run("%config CopilotMagics.provider = 'Other'")
+    run = kernel.copilot("Who am I?", "--new", cell_id="B")
+    assert "continues" not in run.html
+    assert asked(server.posts[1]) == ["Who am I?"]
+
+
+def test_a_new_notebook_at_the_path_of_a_deleted_one_starts_its_own_conversation(
+    start: Callable[..., LiveKernel], server: ScriptedServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "Untitled.ipynb"
+
+    def write(*cells: str) -> None:
+        file.unlink(missing_ok=True)
+        content = {"cells": [{"id": cell} for cell in cells], "nbformat": 4, "nbformat_minor": 5}
+        file.write_text(json.dumps(content))
+
+    write()
+    start(str(file)).copilot("private", cell_id="aaaaaaaa")
+    time.sleep(0.1)
+    write("aaaaaaaa")
+    start(str(file)).copilot("more", cell_id="cccccccc")
+    assert asked(server.posts[1]) == ["private", "more"]
+    time.sleep(0.1)
+    write("bbbbbbbb")
+    run = start(str(file)).copilot("new", cell_id="bbbbbbbb")
+    assert asked(server.posts[2]) == ["new"]
+    assert "continues" not in run.html
+
+
+def test_two_kernels_in_one_conversation_see_each_others_turns(
+    start: Callable[..., LiveKernel], server: ScriptedServer
+) -> None:
+    first, second = start(), start()
+    first.copilot("one", cell_id="A")
+    second.run("%copilot use talk")
+    second.copilot("two", cell_id="B")
+    first.copilot("three", cell_id="C")
+    assert asked(server.posts[2]) == ["one", "two", "three"]
+    assert "turns         3" in second.run("%copilot").text
+    second.run("%copilot forget talk")
+    run = first.copilot("four", cell_id="D")
+    assert "talk was forgotten in another kernel; this is a new conversation" in run.html
+    assert asked(server.posts[3]) == ["four"]
+
+
+def test_a_file_that_cannot_be_written_for_a_while_has_everything_in_the_end(
+    start: Callable[..., LiveKernel], tmp_path: Path
+) -> None:
+    path = tmp_path / "later" / "talks.db"
+    kernel = start()
+    kernel.run(f"%config CopilotMagics.store = '{path}'")
+    notes = [kernel.copilot(prompt).html.count("not kept") for prompt in ("one", "two")]
+    assert notes == [1, 0]
+    status = kernel.run("%copilot status").text
+    assert f"kept in       {path}  (not written; each prompt tries again)" in status
+    assert "there is no directory" in status
+    path.parent.mkdir()
+    assert "works again" in kernel.copilot("three").html
+    assert kernel.run("%copilot status").text.endswith(f"kept in       {path}\n")
+    path.unlink()
+    assert "was gone" in kernel.copilot("four").html
+    store = Store.open(str(path))
+    talk = store.load("talk")
+    store.close()
+    assert talk is not None
+    assert [turn.prompt for turn in talk.turns] == ["one", "two", "three", "four"]
+    assert {turn.status for turn in talk.turns} == {"complete"}
+
+
+def test_a_damaged_file_is_reported_and_restored(
+    start: Callable[..., LiveKernel], server: ScriptedServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "talks.db"
+    kernel = start()
+    kernel.run(f"%config CopilotMagics.store = '{path}'")
+    kernel.copilot("I am Heiner", cell_id="A")
+    kernel.manager.restart_kernel(now=False)  # the kernel closes its file
+    kernel.client.wait_for_ready(timeout=60)
+    broken = b"\xff" * 300 + path.read_bytes()[300:]
+    path.write_bytes(broken)
+    kernel.run(
+        f"%config CopilotMagics.store = '{path}'\n"
+        "%load_ext copilot_magic\n"
+        f"%config CopilotMagics.store = '{path}'\n"
+        "%config CopilotMagics.provider = 'Other'"
+    )
+    for command in ("use talk", "show talk", "rename talk chat", "list", "status"):
+        run = kernel.run(f"%copilot {command}")
+        assert "damaged" in run.text + run.error, command
+        assert "%copilot restore" in run.text + run.error, command
+    assert "not kept" in kernel.copilot("lost?", cell_id="X").html
+    said = kernel.run("%copilot restore").text
+    assert "1 conversation, 1 turn" in said
+    assert "lost?" in kernel.run("%copilot list").text
+    kept = said.split("kept as ")[1].strip()
+    assert Path(kept).read_bytes() == broken
+    kernel.run("%copilot use talk")
+    kernel.copilot("Who am I?", cell_id="B")
+    assert asked(server.posts[-1]) == ["I am Heiner", "Who am I?"]
+
+
 def test_run_all_after_a_restart_asks_the_same_again(
     start: Callable[..., LiveKernel], server: ScriptedServer
 ) -> None:

@@ -232,6 +232,43 @@ say(conversation.name)
     check_integrity(path)
 
 
+def test_processes_that_share_a_conversation_see_and_lose_no_turn(tmp_path: Path) -> None:
+    """Each takes over what the others asked before it asks; copies are made meanwhile."""
+    path = str(tmp_path / "conversations.db")
+    with closing(Store.open(path)) as store:
+        store.save(Conversation("Talk"))
+    code = """
+store = Store.open(sys.argv[1], copy_interval=0.05)
+conversation = store.load("Talk")
+say("ready")
+sys.stdin.readline()
+for number in range(50):
+    newer = store.newer(conversation)
+    if newer is not None:
+        conversation.update(newer)
+    turn = Turn(f"{os.getpid()} {number}")
+    conversation.begin(turn)
+    store.begin_turn(conversation, turn)
+    turn.answer, turn.status = "Yes.", "complete"
+    conversation.end(turn)
+    store.end_turn(conversation, turn)
+newer = store.newer(conversation)
+if newer is not None:
+    conversation.update(newer)
+mine = [turn for turn in conversation.turns if turn.prompt.startswith(str(os.getpid()))]
+store.close()
+say(len(mine), len({turn.id for turn in conversation.turns}) == len(conversation.turns))
+"""
+    said = all_ended(python(code, path) for _ in range(4))
+    assert [line.strip() for line in said] == ["50 True"] * 4
+    for file in (path, f"{path}-copy"):
+        check_integrity(file)
+    with closing(Store.open(path)) as store:
+        talk = store.load("Talk")
+        assert talk is not None
+        assert len({turn.prompt for turn in talk.turns}) == len(talk.turns) == 200
+
+
 def test_many_processes_may_create_the_file_at_the_same_moment(tmp_path: Path) -> None:
     code = """
 say("ready")

@@ -92,6 +92,9 @@ def test_a_free_name_is_the_wanted_one_or_the_first_with_a_number() -> None:
     taken = {"talk", "talk 2"}
     assert free_name("other", taken.__contains__) == "other"
     assert free_name("talk", taken.__contains__) == "talk 3"
+    assert free_name("talk 2", taken.__contains__) == "talk 3"
+    assert free_name("Report 2026", {"Report 2026"}.__contains__) == "Report 2026 2"
+    assert free_name("", {""}.__contains__) == " 2"
 
 
 def test_one_of_a_thing_is_no_plural() -> None:

@@ -15,7 +15,8 @@ from store_helpers import AS_NOBODY, asked, loaded, run
 
 from copilot_magic.chat.conversation import Conversation
 from copilot_magic.errors import StoreError
-from copilot_magic.store.database import MIGRATIONS, Database, default_path
+from copilot_magic.store.database import Database, default_path
+from copilot_magic.store.schema import MIGRATIONS
 from copilot_magic.store.store import Store
 
 # One connection
@@ -317,7 +318,7 @@ def test_an_older_file_is_brought_to_the_newest_version_with_all_that_is_in_it(p
         with closing(Store.open(path, migrations=(*MIGRATIONS, *steps))) as store:
             assert loaded(store, "Talk").turns[0].prompt == "one"
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS) + 2,)
         assert connection.execute("SELECT colour FROM conversation").fetchone() == ("red",)
 
 

@@ -234,14 +234,15 @@ def test_answers_that_grow_at_once_in_several_threads_keep_their_own_rows(path: 
     }
 
 
-def test_a_failed_read_does_not_stop_later_writing(store: Store, path: str) -> None:
+def test_a_text_with_damaged_bytes_is_read_and_its_turn_written_again(
+    store: Store, path: str
+) -> None:
     conversation = Conversation("Talk")
     turn = asked(store, conversation, "one")
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE turn SET answer = CAST(x'ff' AS TEXT)")
+        connection.execute("UPDATE turn SET answer = CAST(x'59ff21' AS TEXT)")
         connection.commit()
-    with pytest.raises(StoreError, match="UTF-8"):
-        store.load("Talk")
+    assert loaded(store, "Talk").turns[0].answer == "Y\ufffd!"
     asked(store, conversation, "two")
     store.begin_turn(conversation, turn)
     store.end_turn(conversation, turn)
