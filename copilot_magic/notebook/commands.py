@@ -113,6 +113,17 @@ def _status(notebook: Notebook) -> None:
     say("\n".join(f"{label:<13} {value}" for label, value in rows.items()))
 
 
+def _tokens(conversation: Conversation) -> str:
+    """Return the tokens of all turns, as far as the server named them."""
+    used = {"prompt_tokens": 0, "completion_tokens": 0}
+    for turn in conversation.turns:
+        for name in used:
+            count = (turn.usage or {}).get(name)
+            used[name] += count if isinstance(count, int) else 0
+    read, written = used.values()
+    return f"{read:,} in, {written:,} out" if read or written else ""
+
+
 def _file_state(storage: Storage) -> str:
     """Return where conversations are kept, and what is wrong with the file, if anything."""
     if storage.path is None:
@@ -127,17 +138,6 @@ def _file_state(storage: Storage) -> str:
 
 def _problem(error: StoreError) -> str:
     return f"{error.message}. {next_step(error)}"
-
-
-def _tokens(conversation: Conversation) -> str:
-    """Return the tokens of all turns, as far as the server named them."""
-    used = {"prompt_tokens": 0, "completion_tokens": 0}
-    for turn in conversation.turns:
-        for name in used:
-            count = (turn.usage or {}).get(name)
-            used[name] += count if isinstance(count, int) else 0
-    read, written = used.values()
-    return f"{read:,} in, {written:,} out" if read or written else ""
 
 
 def _doctor(notebook: Notebook) -> None:
