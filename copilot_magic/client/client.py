@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import (
     BadRequestError,
     CutError,
+    EmptyAnswerError,
     FirstTokenTimeoutError,
     MalformedAnswerError,
     NotFoundError,
@@ -19,7 +20,7 @@ from ..errors import (
     StatusError,
 )
 from ..settings import Settings, is_loopback
-from ..text import one_line, without_credentials
+from ..text import count_of, one_line, without_credentials
 from ..wire.chunks import ChunkReader, Delta, Waiting
 from ..wire.dialect import Dialect, without_extensions
 from ..wire.ending import Ending
@@ -198,12 +199,24 @@ class ChatClient:
         settings = self._settings
         provider = body.get("provider") or ""
         ending = Ending(settings.first_token_timeout, settings.idle_timeout, self._after_the_end)
-        with closing(self._send(call, "/chat/completions", body)) as response:
+        with closing(self._send(call, "/chat/completions", body, ending)) as response:
             reader = ChunkReader(call.redact)
             failure: PromptError | None = None
+            unreadable: MalformedAnswerError | None = None
             try:
                 for event in read_events(call, response, ending):
-                    delta = reader.read(event.data, event.event)
+                    try:
+                        delta = reader.read(event.data, event.event)
+                    except MalformedAnswerError as error:
+                        unreadable = unreadable or error
+                        if ending.body_ended:
+                            # Half an event at the end shows that the answer was cut.
+                            ending.broken = ending.broken or _half_an_event(
+                                ending, event.data, error
+                            )
+                        else:
+                            reader.unreadable += 1
+                        continue
                     if delta is not None:
                         ending.note(delta)
                         if delta.error is not None:
@@ -213,18 +226,24 @@ class ChatClient:
                         yield delta
                     if failure or reader.done:
                         break
-            except MalformedAnswerError as error:
-                # Half an event at the end only shows that the stream was cut.
-                if ending.broken is None and (ending.in_one_piece or not ending.body_ended):
-                    failure = error
-                    error.begun = ending.begun
+            except MalformedAnswerError as error:  # an event without end
+                failure = error
+                error.begun = ending.begun
             rest = reader.finish()
             if rest is not None:
                 ending.note(rest)
                 yield rest
             failure = failure or ending.error(reader.done)
-            if failure is not None:
-                raise failure
+            notes = () if failure else ending.notes(reader.done)
+            if reader.unreadable:
+                notes = (*notes, f"{count_of(reader.unreadable, 'unreadable line')} skipped")
+            if notes:
+                yield Delta(notes=notes)
+            if failure is None:
+                return
+            if unreadable and type(failure) is EmptyAnswerError and not ending.finish_reason:
+                raise unreadable
+            raise failure
 
     def _get(self, path: str) -> Any:
         """Return the JSON that the server answers to a GET."""
@@ -245,16 +264,30 @@ class ChatClient:
                     f"The server answered {path} with something other than JSON", CHECK_BASE_URL
                 ) from None
 
-    def _send(self, call: Call, path: str, body: Mapping[str, Any] | None = None) -> Response:
-        timeout = self._list_timeout if body is None else self._settings.first_token_timeout
+    def _send(
+        self,
+        call: Call,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        ending: Ending | None = None,
+    ) -> Response:
+        timeout = self._list_timeout if ending is None else self._settings.first_token_timeout
         return send(
             call,
             self._settings,
             path,
             body,
             timeout=timeout,
+            time_left=None if ending is None else ending.time_left,
             failure_timeout=self._after_the_end,
         )
+
+
+def _half_an_event(ending: Ending, data: str, unreadable: MalformedAnswerError) -> PromptError:
+    """Return the error for a body whose last event is `data`, which cannot be read."""
+    if ending.in_one_piece or not (ending.begun or data.startswith("{")):
+        return unreadable
+    return ending.cut_error()
 
 
 def _names(listed: Any) -> list[str]:

@@ -169,6 +169,7 @@ class Exchange(Generator[Event, None, None]):
             turn.usage = dict(delta.usage)
         if delta.continuation is not None:
             turn.continuation = dict(delta.continuation)
+        turn.notes += delta.notes
         turn.notes += self._storage.write(
             lambda store: store.grow_turn(turn.id, turn.answer, turn.reasoning)
         )
