@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Generator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import (
     BadRequestError,
     CutError,
-    EmptyAnswerError,
     FirstTokenTimeoutError,
     MalformedAnswerError,
     NotFoundError,
@@ -20,15 +20,16 @@ from ..errors import (
     StatusError,
 )
 from ..settings import Settings, is_loopback
-from ..text import count_of, one_line, without_credentials
-from ..wire.chunks import ChunkReader, Delta, Waiting
+from ..text import one_line, without_credentials
+from ..wire.chunks import Delta, Waiting
 from ..wire.dialect import Dialect, without_extensions
 from ..wire.ending import Ending
-from ..wire.failures import CHECK_BASE_URL, duration, reported_error
+from ..wire.failures import CHECK_BASE_URL, duration
 from ..wire.reasons import needs_model, quota_exhausted, refuses_fields
 from ..wire.sse import MAX_EVENT_BYTES
 from .connection import STOPPED, Call
-from .reading import read_body, read_events
+from .reading import read_body
+from .receiving import receive
 from .sending import send
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class ChatClient:
         settings: Where and how to ask; by default what the environment says.
         dialect: What the server is known to need; the client adds what it learns.
         list_timeout: Seconds to wait for the list of models or of providers.
+        recognise_timeout: Seconds that `recognise` may take to connect, to be answered, and to
+            read the answer.
         after_the_end: Seconds to wait for what follows the finish reason (``[DONE]``, the usage),
             and for the message of a failed request.
 
@@ -64,6 +67,7 @@ class ChatClient:
         *,
         dialect: Dialect | None = None,
         list_timeout: float = 10.0,
+        recognise_timeout: float = 1.0,
         after_the_end: float = 5.0,
     ) -> None:
         self._settings = settings = settings or Settings.from_environment()
@@ -77,6 +81,7 @@ class ChatClient:
                 )
         self._dialect = Dialect() if dialect is None else dialect
         self._list_timeout = list_timeout
+        self._recognise_timeout = recognise_timeout
         self._after_the_end = after_the_end
         self._calls: set[Call] = set()
         self._stopped = False
@@ -137,9 +142,27 @@ class ChatClient:
             PromptError: The server was not reached.
         """
         try:
-            return _names(self._get("/providers"))
+            listed = self._get("/providers")
         except (NotFoundError, BadRequestError, MalformedAnswerError):
+            self._dialect.gpt4free = False
             return []
+        self._dialect.gpt4free = _are_providers(listed)
+        return _names(listed)
+
+    def recognise(self) -> None:
+        """Ask the server briefly whether it is gpt4free, and note that in the dialect.
+
+        Without an answer it stays unknown; what is wrong will be seen when it is asked a prompt.
+        """
+        if self._dialect.gpt4free is not None or self._stopped:
+            return
+        seconds = self._recognise_timeout
+        patience = min(self._settings.connect_timeout, seconds)
+        settings = replace(self._settings, connect_timeout=patience)
+        brief = ChatClient(settings, dialect=self._dialect, list_timeout=seconds)
+        brief._calls = self._calls  # they end when this client's do
+        with suppress(PromptError):
+            brief.providers()
 
     def close(self) -> None:
         """End each answer that is on its way, in any thread; the client can be used again."""
@@ -166,6 +189,7 @@ class ChatClient:
         status, message = refusal.status, refusal.message
         if refuses_fields(status, message) and without_extensions(sent) != sent:
             self._dialect.strict = True
+            self._dialect.gpt4free = False
             return True
         if needs_model(status, message) and not sent.get("model"):
             self._dialect.model = self._dialect.model or self._model_after(refusal)
@@ -200,50 +224,7 @@ class ChatClient:
         provider = body.get("provider") or ""
         ending = Ending(settings.first_token_timeout, settings.idle_timeout, self._after_the_end)
         with closing(self._send(call, "/chat/completions", body, ending)) as response:
-            reader = ChunkReader(call.redact)
-            failure: PromptError | None = None
-            unreadable: MalformedAnswerError | None = None
-            try:
-                for event in read_events(call, response, ending):
-                    try:
-                        delta = reader.read(event.data, event.event)
-                    except MalformedAnswerError as error:
-                        unreadable = unreadable or error
-                        if ending.body_ended:
-                            # Half an event at the end shows that the answer was cut.
-                            ending.broken = ending.broken or _half_an_event(
-                                ending, event.data, error
-                            )
-                        else:
-                            reader.unreadable += 1
-                        continue
-                    if delta is not None:
-                        ending.note(delta)
-                        if delta.error is not None:
-                            said = call.redact(delta.error)
-                            failure = reported_error(said, provider=provider, begun=ending.begun)
-                            delta = delta._replace(error=None)
-                        yield delta
-                    if failure or reader.done:
-                        break
-            except MalformedAnswerError as error:  # an event without end
-                failure = error
-                error.begun = ending.begun
-            rest = reader.finish()
-            if rest is not None:
-                ending.note(rest)
-                yield rest
-            failure = failure or ending.error(reader.done)
-            notes = () if failure else ending.notes(reader.done)
-            if reader.unreadable:
-                notes = (*notes, f"{count_of(reader.unreadable, 'unreadable line')} skipped")
-            if notes:
-                yield Delta(notes=notes)
-            if failure is None:
-                return
-            if unreadable and type(failure) is EmptyAnswerError and not ending.finish_reason:
-                raise unreadable
-            raise failure
+            yield from receive(call, response, ending, provider=provider, dialect=self._dialect)
 
     def _get(self, path: str) -> Any:
         """Return the JSON that the server answers to a GET."""
@@ -283,13 +264,6 @@ class ChatClient:
         )
 
 
-def _half_an_event(ending: Ending, data: str, unreadable: MalformedAnswerError) -> PromptError:
-    """Return the error for a body whose last event is `data`, which cannot be read."""
-    if ending.in_one_piece or not (ending.begun or data.startswith("{")):
-        return unreadable
-    return ending.cut_error()
-
-
 def _names(listed: Any) -> list[str]:
     """Return the names in a list of models or of providers, in whichever form it is."""
     if isinstance(listed, dict):
@@ -302,6 +276,13 @@ def _names(listed: Any) -> list[str]:
         if isinstance(item, str) and item:
             names.append(one_line(item))
     return names
+
+
+def _are_providers(listed: Any) -> bool:
+    """Say whether this is gpt4free's list of providers; other servers have other objects there."""
+    return isinstance(listed, list) and any(
+        isinstance(item, dict) and item.get("object") == "provider" for item in listed
+    )
 
 
 def _wait_before_retry(error: StatusError, tries: int) -> float | None:

@@ -15,7 +15,6 @@ from ..chat.prompt import Content, Options, text_of
 from ..errors import UsageError
 from ..session.exchange import Exchange
 from ..session.session import Session
-from ..settings import Settings
 from ..text import count_of, without_credentials
 from ..wire.request import model_of, providers_of
 from .arguments import PromptLine
@@ -113,7 +112,7 @@ def show_exchange(
     settings, turn = notebook.session.settings, exchange.turn
     view = open_view(
         notebook.shell,
-        asked=_asked(options or turn.options, settings),
+        asked=_asked(options or turn.options, notebook.session),
         remote_images=settings.remote_images,
         raw=raw,
     )
@@ -167,11 +166,13 @@ def _readable(content: Content) -> str:
     return "\n".join([text_of(content), *(f"[{kind}]" for kind in kinds)])
 
 
-def _asked(options: Options, settings: Settings) -> str:
-    """Return whom the user waits for."""
+def _asked(options: Options, session: Session) -> str:
+    """Return whom the user waits for; a provider only if the server is known to have providers."""
+    settings = session.settings
     if settings.is_local_model:
         return "the local model"
-    return providers_of(options, settings)[0] or model_of(options, settings) or "the server"
+    provider = providers_of(options, settings)[0] if session.dialect.gpt4free else ""
+    return provider or model_of(options, settings) or "the server"
 
 
 def _without_traceback(interrupt: KeyboardInterrupt, turn: Turn) -> None:

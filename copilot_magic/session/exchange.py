@@ -12,7 +12,7 @@ from ..chat.prompt import Prompt
 from ..chat.turn import Turn
 from ..errors import ConnectError, ContextLengthError, CopilotError, PromptError
 from ..settings import Settings
-from ..text import count_of
+from ..text import count_of, without_credentials
 from ..wire.chunks import Delta, Waiting
 from ..wire.dialect import Dialect
 from ..wire.request import Request, make_request, model_of, providers_of, request_key
@@ -197,6 +197,8 @@ class Exchange(Generator[Event, None, None]):
         """Ask each provider until one begins to answer."""
         turn = self.turn
         providers = providers_of(self._prompt.options, self._settings)
+        if self._dialect.gpt4free is False:
+            providers = providers[:1]  # there are none behind it, so all would be the same
         had = turn.received
         for number, provider in enumerate(providers, 1):
             try:
@@ -216,6 +218,9 @@ class Exchange(Generator[Event, None, None]):
         model = model_of(self._prompt.options, self._settings)
         had = turn.received
         request = self._request(provider)
+        if request.undecided:
+            self._client.recognise()
+            request = self._request(provider)
         try:
             yield from self._stream(request, provider, model)
         except ContextLengthError:
@@ -231,7 +236,7 @@ class Exchange(Generator[Event, None, None]):
             dialect.has_threads = turn.continuation is not None
 
     def _stream(self, request: Request, provider: str, model: str) -> Generator[Event, None, None]:
-        turn, server = self.turn, self._settings.base_url
+        turn, server = self.turn, without_credentials(self._settings.base_url)
         # Half an answer belongs to whoever wrote it, until another one adds to it.
         recorded = not turn.received
         if recorded:
