@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from IPython.core.getipython import get_ipython
 
@@ -19,10 +19,8 @@ from ..text import count_of, without_credentials
 from ..wire.request import model_of, providers_of
 from .arguments import PromptLine
 from .hints import CONTINUE, with_hints
+from .interrupts import one_interrupt, without_traceback
 from .shell import Notebook
-
-if TYPE_CHECKING:
-    from ..chat.turn import Turn
 
 __all__ = ["ask", "ask_prompt", "preview_prompt", "show_exchange"]
 
@@ -116,21 +114,24 @@ def show_exchange(
         remote_images=settings.remote_images,
         raw=raw,
     )
-    try:
-        show(exchange, view)
-    except KeyboardInterrupt as interrupt:
-        _without_traceback(interrupt, turn)
-        raise
-    finally:
-        shown = replace(turn, answer=turn.answer[already_shown:])
-        if shown.status == "streaming":  # it was interrupted before it had begun
-            shown.status = "interrupted"
-        view.finish(shown, Footer.of(shown, exchange.conversation.name, CONTINUE))
-        answer = Answer.of(turn, exchange.conversation.conversation_id)
-        if answer:
-            notebook.assign("_copilot", answer)
-            if out:
-                notebook.assign(out, answer)
+    with one_interrupt(lambda: exchange.ended):
+        try:
+            show(exchange, view)
+        except KeyboardInterrupt as interrupt:
+            more = f": {CONTINUE} picks up from here" if turn.answer else ""
+            without_traceback(interrupt, more)
+            raise
+        finally:
+            exchange.ended = True
+            shown = replace(turn, answer=turn.answer[already_shown:])
+            if shown.status == "streaming":  # it was interrupted before it had begun
+                shown.status = "interrupted"
+            view.finish(shown, Footer.of(shown, exchange.conversation.name, CONTINUE))
+            answer = Answer.of(turn, exchange.conversation.conversation_id)
+            if answer or answer.reasoning:
+                notebook.assign("_copilot", answer)
+                if out:
+                    notebook.assign(out, answer)
     return answer
 
 
@@ -173,9 +174,3 @@ def _asked(options: Options, session: Session) -> str:
         return "the local model"
     provider = providers_of(options, settings)[0] if session.dialect.gpt4free else ""
     return provider or model_of(options, settings) or "the server"
-
-
-def _without_traceback(interrupt: KeyboardInterrupt, turn: Turn) -> None:
-    """Let IPython show an interrupt in one line, without the way through our code."""
-    more = f": {CONTINUE} picks up from here" if turn.answer else ""
-    interrupt._render_traceback_ = lambda: [f"KeyboardInterrupt{more}"]  # type: ignore[attr-defined]

@@ -47,6 +47,7 @@ class Exchange(Generator[Event, None, None]):
     Attributes:
         turn: The prompt's turn: its answer so far, its status, its notes.
         conversation: The conversation that the turn belongs to.
+        ended: The answer has ended, one way or another; its turn is being closed, or is.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Exchange(Generator[Event, None, None]):
 
         self.turn = continues or Turn.of(prompt)
         self.conversation = conversation
+        self.ended = False
         self._prompt = prompt
         self._settings = settings
         self._dialect = dialect
@@ -151,6 +153,7 @@ class Exchange(Generator[Event, None, None]):
             turn.status = "interrupted"
             raise
         finally:
+            self.ended = True
             turn.elapsed = spent + time.monotonic() - started
             conversation.end(turn, replaced)
             turn.notes += self._storage.write(lambda store: store.end_turn(conversation, turn))
