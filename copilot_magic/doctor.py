@@ -21,6 +21,7 @@ from .errors import (
     MalformedAnswerError,
     NotFoundError,
     PromptError,
+    SettingError,
     UsageError,
 )
 from .settings import Settings
@@ -75,7 +76,8 @@ def _server(client: ChatClient) -> Iterator[Check]:
     try:
         listed = f"it lists {count_of(len(client.models()), 'model')}"
     except UsageError as error:
-        yield _failed("address", error)
+        about_key = isinstance(error, SettingError) and error.setting == "get_api_key"
+        yield _failed("API key" if about_key else "address", error)
         return
     except ConnectError as error:
         yield _failed("server", error)

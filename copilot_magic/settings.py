@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from .errors import SettingError
 from .text import without_credentials
 
 __all__ = ["LOCAL_KEY", "LOCAL_URL", "Settings", "is_loopback"]
@@ -120,12 +121,32 @@ class Settings:
         """Return the key for the server, or None; read anew at each call, and kept nowhere.
 
         The local model gets its own key, and never the user's.
+
+        Raises:
+            SettingError: `get_api_key` failed, or returned something else.
         """
         if self.is_local_model:
             return os.environ.get(LOCAL_KEY)
         if self.get_api_key is not None:
-            return self.get_api_key()
+            return self._fetched_key(self.get_api_key)
         return os.environ.get("COPILOT_API_KEY") or None
+
+    def _fetched_key(self, get_api_key: Callable[[], str | None]) -> str | None:
+        try:
+            key = get_api_key()
+        except Exception as error:
+            raise SettingError(
+                f"get_api_key failed: {type(error).__name__}: {error}".removesuffix(": "),
+                "Set it to a function that returns the key, or to None for COPILOT_API_KEY",
+                setting="get_api_key",
+            ) from error
+        if key is not None and not isinstance(key, str):
+            raise SettingError(
+                f"get_api_key returned an object of type {type(key).__name__}",
+                "It must return the key as text, or None",
+                setting="get_api_key",
+            )
+        return key or None
 
     def __repr__(self) -> str:
         changed = {

@@ -22,6 +22,7 @@ __all__ = [
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_HOST = re.compile(r"(\[[^]]*\]|[^:]*)(:\d*)?")
 _LINE_END = re.compile("\r\n?")
 _COUNTED = re.compile(r"(.+) ([1-9]\d{0,2})", re.DOTALL)
 
@@ -79,9 +80,19 @@ def escape(text: str) -> str:
 
 
 def without_credentials(url: str) -> str:
-    """Return `url` without user, password, query and fragment; all of them may be secrets."""
+    """Return `url` without user, password, query and fragment; all of them may be secrets.
+
+    A URL that is not quite one is treated with care: what precedes an ``@`` may be a password even
+    if the scheme is missing, or if the password has characters that end the host.
+    """
+    scheme, mark, rest = url.partition("://")
+    if not mark:
+        scheme, rest = "", url
+    host = re.split(r"[/?#\\]", rest)[0].rpartition("@")[2]
+    if not mark or not _HOST.fullmatch(host):
+        rest = rest.rpartition("@")[2]
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(f"{scheme}{mark}{rest}")
     except ValueError:
         return ""
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

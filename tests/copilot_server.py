@@ -9,11 +9,21 @@ know at that point, so a test can tell a conversation that is remembered from on
 from __future__ import annotations
 
 import itertools
+import json
 from typing import Any
 
-from scripted_server import Exchange
+from scripted_server import Exchange, Page
 
-__all__ = ["GENERATIONS", "CopilotScript"]
+__all__ = ["GENERATIONS", "PROVIDERS", "CopilotScript"]
+
+# What all generations of gpt4free answer to GET /v1/providers.
+PROVIDERS: Page = (
+    200,
+    {"Content-Type": "application/json"},
+    json.dumps(
+        [{"id": name, "object": "provider", "created": 0} for name in ("Copilot", "Other")]
+    ).encode(),
+)
 
 GENERATIONS = ["gpt4free 8", "gpt4free 0.4.8", "gpt4free 0.4.0", "stateless"]
 

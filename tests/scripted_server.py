@@ -202,13 +202,13 @@ class ScriptedServer:
 
     Attributes:
         requests: What was received, oldest first.
-        get: Answers to GET by path: status, headers, body.
+        get: Answers to GET by path: status, headers, body; or a script.
     """
 
     def __init__(self, handler: Handler = echo, certificate: Path | None = None) -> None:
         self.requests: list[Request] = []
         models = json.dumps({"object": "list", "data": [{"id": "scripted-model"}]}).encode()
-        self.get: dict[str, Page] = {
+        self.get: dict[str, Page | Handler] = {
             "/v1/models": (200, {"Content-Type": "application/json"}, models)
         }
         self._handler = handler
@@ -279,12 +279,16 @@ class ScriptedServer:
             if request.method == "POST":
                 self._handler(exchange)
             else:
-                missing: Page = (
+                missing: Page | Handler = (
                     404,
                     {"Content-Type": "application/json"},
                     b'{"detail":"Not Found"}',
                 )
-                status, headers, body = self.get.get(request.path, missing)
+                page = self.get.get(request.path, missing)
+                if callable(page):
+                    page(exchange)
+                    return True
+                status, headers, body = page
                 exchange.reply(status, body, headers)
             if not exchange.broken:
                 exchange.end()

@@ -70,9 +70,9 @@ class Conversation:
     def end(self, turn: Turn, replaced: Turn | None = None) -> int:
         """Settle what follows from `turn` having ended; return how many answers that outdates.
 
-        If it received nothing, the turn it replaced gets its place back. Else the answers below it
-        are outdated, unless it brought the same answer again. Its ``conversation`` object is from
-        now on the only one that continues its thread.
+        If it received no answer, the turn it replaced gets its place back. Else the answers below
+        it are outdated, unless it brought the same answer again. Its ``conversation`` object is
+        from now on the only one that continues its thread.
         """
         with self._lock:
             if turn.continuation is not None:
@@ -80,7 +80,7 @@ class Conversation:
             if replaced is None or turn not in self.turns:
                 return 0
             at = self.turns.index(turn)
-            if not turn.answer:
+            if not turn.answer and not (turn.reasoning and turn.status == "complete"):
                 self.turns[at] = replaced
             elif (turn.prompt, turn.answer) != (replaced.prompt, replaced.answer):
                 outdated = [later for later in self.turns[at + 1 :] if not later.stale]

@@ -1,8 +1,9 @@
 """What a server must be told so that it understands a prompt as the next of a conversation.
 
 Servers differ in what they remember, so there are three ways. If the last answer named the server's
-own thread, continue that. Else Copilot gets everything folded into one message, since it is typed
-only what the user says last. Every other provider gets the full history.
+own thread, continue that. Else Copilot behind gpt4free gets everything folded into one message,
+since it is typed only what the user says last. Every other provider, and every other server, gets
+the full history.
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ class Outgoing:
         continuation: The server's own object to continue from, or None.
         thread: The id of the server's thread that it continues, or of a new one.
         omitted: How many of the oldest turns were left out to keep to the budget.
+        undecided: A gpt4free server would need other messages, and it is not known to be one.
     """
 
     messages: list[Message]
     continuation: dict[str, Any] | None
     thread: str
     omitted: int = 0
+    undecided: bool = False
 
     @property
     def size(self) -> int:
@@ -51,6 +54,7 @@ def outgoing(
     system: str = "",
     server: str,
     provider: str,
+    gpt4free: bool | None,
     has_threads: bool = True,
     budget: int | None = None,
 ) -> Outgoing:
@@ -62,6 +66,7 @@ def outgoing(
         system: The system message, or an empty string.
         server: The base URL that will be asked.
         provider: The provider that will be asked for.
+        gpt4free: The server is gpt4free; None if that is not known, which counts as no.
         has_threads: False if this server is known never to send ``conversation`` objects.
         budget: Most characters of history to send, None for no limit. The system message and the
             last turn with an answer are sent in any case.
@@ -71,14 +76,18 @@ def outgoing(
         return Outgoing([_message("user", content)], continued.continuation, continued.thread)
     history = [turn for turn in turns if turn.answer]
     kept = _within(history, budget)
-    messages = _full(system, kept, content)
-    if provider.lower().startswith("copilot") and has_threads:
-        # Copilot is typed the user's words alone, so everything it should know is among them.
-        if kept:
-            messages = [_message("user", _folded(system, kept, content))]
-        elif system:
-            messages[-1] = _message("user", _with_text_before(f"{system}\n\n", content))
-    return Outgoing(_distinct(messages), None, new_id(), len(history) - len(kept))
+    # Copilot is typed the user's words alone, so everything it should know is among them.
+    typed = provider.lower().startswith("copilot") and has_threads and bool(kept or system)
+    if not (typed and gpt4free):
+        messages = _full(system, kept, content)
+    elif kept:
+        messages = [_message("user", _folded(system, kept, content))]
+    else:
+        messages = [_message("user", _with_text_before(f"{system}\n\n", content))]
+    undecided = typed and gpt4free is None
+    return Outgoing(
+        _distinct(messages), None, new_id(), len(history) - len(kept), undecided=undecided
+    )
 
 
 def full_history(turns: Sequence[Turn], content: Content, system: str = "") -> list[Message]:

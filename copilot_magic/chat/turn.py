@@ -35,7 +35,7 @@ class Turn:
         finish_reason: As the server said: ``stop``, ``length``, …
         usage: Token counts as the server sent them.
         model: The model that answered, if the server named it, else the one that was asked for.
-        provider: The provider that answered, likewise.
+        provider: The provider that answered, if the server named it.
         server: The base URL that was asked.
         asked_provider: The provider that was asked for; a server's thread belongs to it.
         continuation: gpt4free's ``conversation`` object, which continues this turn.
@@ -85,7 +85,7 @@ class Turn:
         if (self.server, self.asked_provider) != (server, provider):
             self.continuation = None
         self.server, self.asked_provider, self.thread = server, provider, thread
-        self.model, self.provider = model, provider
+        self.model, self.provider = model, ""
 
     @property
     def content(self) -> Content:

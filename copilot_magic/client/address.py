@@ -24,8 +24,9 @@ def endpoint(base_url: str, path: str) -> str:
     try:
         parts = urlsplit(base_url)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise _not_an_address(f"base_url is not an address: {error}") from None
+    except ValueError:
+        # Python's own words quote what it takes for the port, which may be half a password.
+        raise _not_an_address("base_url is not an address: check its host and port") from None
     if parts.scheme not in ("http", "https"):
         # Without a scheme, what precedes the @ would not be found to be a password.
         shown = without_credentials(base_url.rpartition("@")[2])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Generator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import (
@@ -20,14 +21,15 @@ from ..errors import (
 )
 from ..settings import Settings, is_loopback
 from ..text import one_line, without_credentials
-from ..wire.chunks import ChunkReader, Delta, Waiting
+from ..wire.chunks import Delta, Waiting
 from ..wire.dialect import Dialect, without_extensions
 from ..wire.ending import Ending
-from ..wire.failures import CHECK_BASE_URL, duration, reported_error
+from ..wire.failures import CHECK_BASE_URL, duration
 from ..wire.reasons import needs_model, quota_exhausted, refuses_fields
 from ..wire.sse import MAX_EVENT_BYTES
 from .connection import STOPPED, Call
-from .reading import read_body, read_events
+from .reading import read_body
+from .receiving import receive
 from .sending import send
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ class ChatClient:
         settings: Where and how to ask; by default what the environment says.
         dialect: What the server is known to need; the client adds what it learns.
         list_timeout: Seconds to wait for the list of models or of providers.
+        recognise_timeout: Seconds that `recognise` may take to connect, to be answered, and to
+            read the answer.
         after_the_end: Seconds to wait for what follows the finish reason (``[DONE]``, the usage),
             and for the message of a failed request.
 
@@ -63,6 +67,7 @@ class ChatClient:
         *,
         dialect: Dialect | None = None,
         list_timeout: float = 10.0,
+        recognise_timeout: float = 1.0,
         after_the_end: float = 5.0,
     ) -> None:
         self._settings = settings = settings or Settings.from_environment()
@@ -76,6 +81,7 @@ class ChatClient:
                 )
         self._dialect = Dialect() if dialect is None else dialect
         self._list_timeout = list_timeout
+        self._recognise_timeout = recognise_timeout
         self._after_the_end = after_the_end
         self._calls: set[Call] = set()
         self._stopped = False
@@ -136,9 +142,27 @@ class ChatClient:
             PromptError: The server was not reached.
         """
         try:
-            return _names(self._get("/providers"))
+            listed = self._get("/providers")
         except (NotFoundError, BadRequestError, MalformedAnswerError):
+            self._dialect.gpt4free = False
             return []
+        self._dialect.gpt4free = _are_providers(listed)
+        return _names(listed)
+
+    def recognise(self) -> None:
+        """Ask the server briefly whether it is gpt4free, and note that in the dialect.
+
+        Without an answer it stays unknown; what is wrong will be seen when it is asked a prompt.
+        """
+        if self._dialect.gpt4free is not None or self._stopped:
+            return
+        seconds = self._recognise_timeout
+        patience = min(self._settings.connect_timeout, seconds)
+        settings = replace(self._settings, connect_timeout=patience)
+        brief = ChatClient(settings, dialect=self._dialect, list_timeout=seconds)
+        brief._calls = self._calls  # they end when this client's do
+        with suppress(PromptError):
+            brief.providers()
 
     def close(self) -> None:
         """End each answer that is on its way, in any thread; the client can be used again."""
@@ -165,6 +189,7 @@ class ChatClient:
         status, message = refusal.status, refusal.message
         if refuses_fields(status, message) and without_extensions(sent) != sent:
             self._dialect.strict = True
+            self._dialect.gpt4free = False
             return True
         if needs_model(status, message) and not sent.get("model"):
             self._dialect.model = self._dialect.model or self._model_after(refusal)
@@ -198,33 +223,8 @@ class ChatClient:
         settings = self._settings
         provider = body.get("provider") or ""
         ending = Ending(settings.first_token_timeout, settings.idle_timeout, self._after_the_end)
-        with closing(self._send(call, "/chat/completions", body)) as response:
-            reader = ChunkReader(call.redact)
-            failure: PromptError | None = None
-            try:
-                for event in read_events(call, response, ending):
-                    delta = reader.read(event.data, event.event)
-                    if delta is not None:
-                        ending.note(delta)
-                        if delta.error is not None:
-                            said = call.redact(delta.error)
-                            failure = reported_error(said, provider=provider, begun=ending.begun)
-                            delta = delta._replace(error=None)
-                        yield delta
-                    if failure or reader.done:
-                        break
-            except MalformedAnswerError as error:
-                # Half an event at the end only shows that the stream was cut.
-                if ending.broken is None and (ending.in_one_piece or not ending.body_ended):
-                    failure = error
-                    error.begun = ending.begun
-            rest = reader.finish()
-            if rest is not None:
-                ending.note(rest)
-                yield rest
-            failure = failure or ending.error(reader.done)
-            if failure is not None:
-                raise failure
+        with closing(self._send(call, "/chat/completions", body, ending)) as response:
+            yield from receive(call, response, ending, provider=provider, dialect=self._dialect)
 
     def _get(self, path: str) -> Any:
         """Return the JSON that the server answers to a GET."""
@@ -245,14 +245,21 @@ class ChatClient:
                     f"The server answered {path} with something other than JSON", CHECK_BASE_URL
                 ) from None
 
-    def _send(self, call: Call, path: str, body: Mapping[str, Any] | None = None) -> Response:
-        timeout = self._list_timeout if body is None else self._settings.first_token_timeout
+    def _send(
+        self,
+        call: Call,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        ending: Ending | None = None,
+    ) -> Response:
+        timeout = self._list_timeout if ending is None else self._settings.first_token_timeout
         return send(
             call,
             self._settings,
             path,
             body,
             timeout=timeout,
+            time_left=None if ending is None else ending.time_left,
             failure_timeout=self._after_the_end,
         )
 
@@ -269,6 +276,13 @@ def _names(listed: Any) -> list[str]:
         if isinstance(item, str) and item:
             names.append(one_line(item))
     return names
+
+
+def _are_providers(listed: Any) -> bool:
+    """Say whether this is gpt4free's list of providers; other servers have other objects there."""
+    return isinstance(listed, list) and any(
+        isinstance(item, dict) and item.get("object") == "provider" for item in listed
+    )
 
 
 def _wait_before_retry(error: StatusError, tries: int) -> float | None:

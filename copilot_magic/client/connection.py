@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -21,11 +23,27 @@ from .unreached import CHECK_NAME, unknown_name, unreached
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["STOPPED", "Call"]
+__all__ = ["STOPPED", "Call", "TimeLeft", "time_limit"]
 
 STOPPED = "The prompt was stopped"
 
 _READ_BYTES = 64 * 1024
+
+TimeLeft = Callable[[], float]
+"""Returns the seconds that the next bytes may take, more than 0; raises TimeoutError if none."""
+
+
+def time_limit(seconds: float) -> TimeLeft:
+    """Return the time left until `seconds` from now."""
+    deadline = time.monotonic() + seconds
+
+    def time_left() -> float:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+    return time_left
 
 
 class Call:
@@ -43,6 +61,8 @@ class Call:
         self._calls = calls
         self._stopped = threading.Event()
         self._socket: socket.socket | None = None
+        self._time_left: TimeLeft | None = None
+        self._timeout = 0.0
 
     def __enter__(self) -> Call:
         self._calls.add(self)
@@ -84,13 +104,15 @@ class Call:
         body: Mapping[str, Any] | None,
         settings: Settings,
         timeout: float,
+        time_left: TimeLeft,
     ) -> requests.Response:
         """Send one request and return its response; only its headers have been read.
 
         Args:
             body: What to post as JSON; None makes it a GET.
             settings: The address as configured, and how long connecting may take.
-            timeout: Seconds until the response's headers.
+            timeout: Seconds that the response's headers may take, for the error.
+            time_left: How much of that is left.
 
         Raises:
             CopilotError: There was no response.
@@ -102,8 +124,9 @@ class Call:
         proxy = "" if loopback else proxy_for(url)
         if not loopback and not proxy:
             _look_up(url, settings)
+        self._time_left = time_left
         with requests.Session() as session:
-            adapter = _adapter(self._connected, timeout)
+            adapter = _adapter(self)
             session.mount("http://", adapter)
             session.mount("https://", adapter)
             try:
@@ -126,14 +149,12 @@ class Call:
                     raise CutError(STOPPED) from None
                 raise unreached(error, url, proxy, settings, timeout) from None
 
-    def pieces(
-        self, response: requests.Response, time_left: Callable[[], float]
-    ) -> Iterator[bytes]:
+    def pieces(self, response: requests.Response, time_left: TimeLeft) -> Iterator[bytes]:
         """Yield the body as it arrives.
 
         Args:
             response: From `send`.
-            time_left: Returns the seconds that the next piece may take, more than 0.
+            time_left: How long the next piece may take.
 
         Raises:
             TimeoutError: The next piece took longer.
@@ -142,17 +163,11 @@ class Call:
         from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
         # Only `read1` hands over what has arrived, in whichever way the body is framed.
-        read, connection = response.raw.read1, self._socket
-        assert connection is not None
+        read = response.raw.read1
+        self._time_left = time_left
         # A body that is not compressed need not pass through the decompressor's buffers.
         compressed = "Content-Encoding" in response.headers
-        timeout = 0.0
         while True:
-            seconds = time_left()
-            # Setting it costs a system call, which is too much for each token.
-            if not seconds <= timeout <= 1.01 * seconds:
-                timeout = seconds
-                connection.settimeout(timeout)
             try:
                 data = read(_READ_BYTES, decode_content=compressed)
             except ReadTimeoutError:
@@ -165,18 +180,67 @@ class Call:
                 return
             yield data
 
-    def _connected(self, connection: socket.socket) -> None:
-        self._socket = connection
+    def connected(self, connection: socket.socket) -> None:
+        """Take over the connection, once it is made."""
+        self._socket, self._timeout = connection, 0.0
+        # urllib3 leaves the timeout for connecting in place while it sends the body, which may
+        # contain pictures.
+        self.limit_wait()
         if self.stopped:
             self.stop()
 
+    def limit_wait(self) -> None:
+        """Let the connection wait no longer than there is time; while connecting, leave it.
 
-def _adapter(connected: Callable[[Any], None], send_timeout: float) -> Any:
-    """Return a requests adapter that hands over the socket of each connection it makes.
+        Raises:
+            TimeoutError: There is no time left.
+        """
+        if self._socket is None or self._time_left is None:
+            return
+        seconds = self._time_left()
+        # Setting it costs a system call, which is too much for each token.
+        if not seconds <= self._timeout <= 1.01 * seconds:
+            self._timeout = seconds
+            self._socket.settimeout(seconds)
+
+
+class _TimedReader(io.RawIOBase):
+    """What a connection receives, with the time that is left limiting each wait for bytes.
+
+    A socket's own timeout starts again with each byte, also with those that http.client reads by
+    itself: headers, the interim responses before them, and the sizes of chunks.
+    """
+
+    def __init__(self, received: io.RawIOBase, call: Call) -> None:
+        self._received = received
+        self._call = call
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._call.limit_wait()
+        return self._received.readinto(buffer)
+
+    def close(self) -> None:
+        self._received.close()
+        super().close()
+
+
+def _adapter(call: Call) -> Any:
+    """Return a requests adapter whose connections belong to `call`.
 
     The socket's timeout has to change while an answer is read, which requests does not offer.
     """
+    from http.client import HTTPResponse
+
     from requests.adapters import HTTPAdapter
+
+    class Response(HTTPResponse):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            # The buffer is empty: nothing has been read yet.
+            self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), call))
 
     class Adapter(HTTPAdapter):
         def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
@@ -184,12 +248,11 @@ def _adapter(connected: Callable[[Any], None], send_timeout: float) -> Any:
             base: Any = pool.ConnectionCls
 
             class Connection(base):  # type: ignore[misc]
+                response_class = Response
+
                 def connect(self) -> None:
                     super().connect()
-                    # urllib3 leaves the timeout for connecting in place while it sends the body,
-                    # which may contain pictures.
-                    self.sock.settimeout(send_timeout)
-                    connected(self.sock)
+                    call.connected(self.sock)
 
             pool.ConnectionCls = Connection
             return pool

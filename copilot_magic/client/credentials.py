@@ -51,7 +51,7 @@ def credentials_for(url: str, settings: Settings) -> Credentials:
     elif parts.username or parts.password:
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
-        credentials = Credentials(f"Basic {token}", (token, password))
+        credentials = Credentials(f"Basic {token}", (token, password, parts.password or ""))
     else:
         return Credentials()
     encrypted = url.startswith("https:")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -12,12 +11,17 @@ from ..wire.ending import Ending
 from ..wire.failures import not_a_completion
 from ..wire.reasons import html_title
 from ..wire.sse import MAX_EVENT_BYTES, Decoder, Event
-from .connection import STOPPED, Call
+from .connection import STOPPED, Call, time_limit
 
 if TYPE_CHECKING:
     import requests
 
+    from ..errors import PromptError
+
 __all__ = ["read_body", "read_events"]
+
+# What the lines of a stream of events begin with.
+_FIELDS = (b":", b"data", b"event", b"id", b"retry")
 
 
 def read_events(call: Call, response: requests.Response, ending: Ending) -> Iterator[Event]:
@@ -28,6 +32,11 @@ def read_events(call: Call, response: requests.Response, ending: Ending) -> Iter
     Raises:
         MalformedAnswerError: The body is neither a stream of events nor JSON.
     """
+    if compression := _unknown_compression(response):
+        ending.broken = not_a_completion(
+            f"a body compressed as {compression}, which was not asked for"
+        )
+        return
     decoder = Decoder()
     start = b""
     count = 0
@@ -44,18 +53,40 @@ def read_events(call: Call, response: requests.Response, ending: Ending) -> Iter
     for event in decoder.finish():
         count += 1
         yield event
-    kind = response.headers.get("Content-Type", "")
-    if start and not count and not kind.startswith("text/event-stream"):
+    if not count:
+        ending.broken = _without_events(call, response, start, ending) or ending.broken
+
+
+def _without_events(
+    call: Call, response: requests.Response, start: bytes, ending: Ending
+) -> PromptError | None:
+    """Return the error for a body without events that begins with `start`, if it is one."""
+    is_stream = response.headers.get("Content-Type", "").startswith("text/event-stream")
+    if is_stream and (ending.broken is not None or start.startswith(_FIELDS)):
+        return None  # keep-alives, and what an event has besides data
+    if start:
         text = call.redact(start.decode("utf-8", "replace"))
-        ending.broken = not_a_completion(f"this text: {one_line(text, 80)}")
+        return not_a_completion(f"this text: {one_line(text, 80)}")
+    if ending.broken is None:
+        status = "" if response.status_code == 200 else f"{response.status_code} and "
+        return not_a_completion(f"{status}an empty body")
+    return None
+
+
+def _unknown_compression(response: requests.Response) -> str:
+    """Return the compressions of the body that cannot be undone here, or an empty string."""
+    named = response.headers.get("Content-Encoding", "").lower().split(",")
+    known = {"", "identity", *response.raw.CONTENT_DECODERS}
+    return one_line(", ".join(sorted({name.strip() for name in named} - known)), 40)
 
 
 def read_body(call: Call, response: requests.Response, seconds: float, limit: int) -> bytes:
     """Return as much of the body as arrives within `seconds`, at most `limit` bytes."""
-    deadline = time.monotonic() + seconds
     body = bytearray()
+    if _unknown_compression(response):
+        return b""
     with suppress(OSError):
-        for data in call.pieces(response, lambda: max(deadline - time.monotonic(), 0.001)):
+        for data in call.pieces(response, time_limit(seconds)):
             body += data
             if len(body) > limit:
                 break
@@ -69,7 +100,10 @@ def _pieces(call: Call, response: requests.Response, ending: Ending) -> Iterator
     except TimeoutError:
         ending.fell_silent()
     except ConnectionError as error:
-        ending.cut(STOPPED if call.stopped else str(error))
+        ending.cut(str(error))
+    if call.stopped:
+        # A body that ends with the connection looks whole then.
+        ending.cut(STOPPED)
     ending.body_ended = True
 
 

@@ -13,7 +13,7 @@ from ..text import without_credentials
 from ..wire.failures import status_error
 from ..wire.reasons import failure_message, retry_after
 from .address import endpoint, origin
-from .connection import Call
+from .connection import Call, TimeLeft, time_limit
 from .credentials import credentials_for
 from .reading import read_body
 
@@ -33,6 +33,7 @@ def send(
     body: Mapping[str, Any] | None = None,
     *,
     timeout: float,
+    time_left: TimeLeft | None = None,
     failure_timeout: float,
 ) -> requests.Response:
     """Send a request and return the successful response, with its body still to be read.
@@ -43,6 +44,7 @@ def send(
         path: The path below the configured address.
         body: What to post as JSON; None makes it a GET.
         timeout: Seconds until the response's headers.
+        time_left: How much of that is left; by default it begins when the key is there.
         failure_timeout: Seconds to read the message of a failure.
 
     Raises:
@@ -58,8 +60,9 @@ def send(
     }
     if call.credentials.header:
         headers["Authorization"] = call.credentials.header
+    time_left = time_left or time_limit(timeout)
     for _ in range(_REDIRECTS + 1):
-        response = call.send(url, headers, body, settings, timeout)
+        response = call.send(url, headers, body, settings, timeout, time_left)
         target = urljoin(url, response.headers.get("Location", ""))
         # Other redirects turn a POST into a GET, or hand the key and the prompt to a stranger.
         if response.status_code not in (307, 308) or origin(target) != origin(url):

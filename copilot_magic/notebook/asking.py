@@ -10,7 +10,7 @@ from collections import deque
 from contextlib import closing
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from executing import Source
 from IPython.core.getipython import get_ipython
@@ -21,15 +21,12 @@ from ..chat.prompt import Content, Options, text_of
 from ..errors import UsageError
 from ..session.exchange import Exchange
 from ..session.session import Session
-from ..settings import Settings
 from ..text import count_of, without_credentials
 from ..wire.request import model_of, providers_of
 from .arguments import PromptLine
 from .hints import CONTINUE, with_hints
+from .interrupts import one_interrupt, without_traceback
 from .shell import Notebook
-
-if TYPE_CHECKING:
-    from ..chat.turn import Turn
 
 __all__ = ["ask", "ask_prompt", "preview_prompt", "show_exchange"]
 
@@ -148,28 +145,31 @@ def show_exchange(
     settings, turn = notebook.session.settings, exchange.turn
     view = open_view(
         notebook.shell,
-        asked=_asked(options or turn.options, settings),
+        asked=_asked(options or turn.options, notebook.session),
         remote_images=settings.remote_images,
         raw=raw,
     )
-    try:
-        show(exchange, view)
-    except KeyboardInterrupt as interrupt:
-        _without_traceback(interrupt, turn)
-        raise
-    finally:
-        shown = replace(turn, answer=turn.answer[already_shown:])
-        if shown.status == "streaming":  # it was interrupted before it had begun
-            shown.status = "interrupted"
-        view.finish(shown, Footer.of(shown, exchange.conversation.name, CONTINUE))
-        answer = _keep_answer(notebook, exchange, out)
+    with one_interrupt(lambda: exchange.ended):
+        try:
+            show(exchange, view)
+        except KeyboardInterrupt as interrupt:
+            more = f": {CONTINUE} picks up from here" if turn.answer else ""
+            without_traceback(interrupt, more)
+            raise
+        finally:
+            exchange.ended = True
+            shown = replace(turn, answer=turn.answer[already_shown:])
+            if shown.status == "streaming":  # it was interrupted before it had begun
+                shown.status = "interrupted"
+            view.finish(shown, Footer.of(shown, exchange.conversation.name, CONTINUE))
+            answer = _keep_answer(notebook, exchange, out)
     return answer
 
 
 def _keep_answer(notebook: Notebook, exchange: Exchange, out: str | None = None) -> Answer:
     """Return the answer, or what arrived of it; it is the last answer of the notebook from now."""
     answer = Answer.of(exchange.turn, exchange.conversation.conversation_id)
-    if answer:
+    if answer or answer.reasoning:
         notebook.assign("_copilot", answer)
         if out:
             notebook.assign(out, answer)
@@ -208,14 +208,10 @@ def _readable(content: Content) -> str:
     return "\n".join([text_of(content), *(f"[{kind}]" for kind in kinds)])
 
 
-def _asked(options: Options, settings: Settings) -> str:
-    """Return whom the user waits for."""
+def _asked(options: Options, session: Session) -> str:
+    """Return whom the user waits for; a provider only if the server is known to have providers."""
+    settings = session.settings
     if settings.is_local_model:
         return "the local model"
-    return providers_of(options, settings)[0] or model_of(options, settings) or "the server"
-
-
-def _without_traceback(interrupt: KeyboardInterrupt, turn: Turn) -> None:
-    """Let IPython show an interrupt in one line, without the way through our code."""
-    more = f": {CONTINUE} picks up from here" if turn.answer else ""
-    interrupt._render_traceback_ = lambda: [f"KeyboardInterrupt{more}"]  # type: ignore[attr-defined]
+    provider = providers_of(options, settings)[0] if session.dialect.gpt4free else ""
+    return provider or model_of(options, settings) or "the server"

@@ -97,6 +97,10 @@ def _status(notebook: Notebook) -> None:
     last = conversation.last_answered
     server = without_credentials(settings.base_url)
     provider = ", ".join(name or "the server's default" for name in settings.asked_providers)
+    if session.dialect.gpt4free is False:
+        provider = "none: this is not gpt4free"
+    elif session.dialect.gpt4free is None and any(settings.asked_providers):
+        provider += "  (if this is gpt4free)"
     if settings.is_local_model:
         server += "  (a small model on this machine)"
         provider = "none"

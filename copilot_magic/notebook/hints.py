@@ -34,6 +34,7 @@ from ..errors import (
     UnknownConversationError,
 )
 from ..settings import is_loopback
+from .interrupts import one_interrupt, without_traceback
 
 __all__ = ["CONTINUE", "next_step", "with_hints"]
 
@@ -44,12 +45,17 @@ _ADDRESS = '`%config CopilotMagics.base_url = "http://…/v1"`'
 
 @contextmanager
 def with_hints() -> Iterator[None]:
-    """Let the errors of a magic say which magic comes next."""
-    try:
-        yield
-    except CopilotError as error:
-        error.hint = next_step(error)
-        raise
+    """Let the errors of a magic say which magic comes next, and an interrupt be one line."""
+    with one_interrupt():
+        try:
+            yield
+        except CopilotError as error:
+            error.hint = next_step(error)
+            raise
+        except KeyboardInterrupt as interrupt:
+            if not hasattr(interrupt, "_render_traceback_"):
+                without_traceback(interrupt)
+            raise
 
 
 def next_step(error: CopilotError) -> str:

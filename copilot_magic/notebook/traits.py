@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import Field, fields
 from typing import Any
@@ -9,8 +10,33 @@ from typing import Any
 import traitlets
 
 from ..settings import Settings
+from ..text import without_credentials
 
 __all__ = ["setting_traits", "settings_of"]
+
+
+class Shown(str):
+    """An address as it may be shown.
+
+    Attributes:
+        given: The address as it was given, perhaps with a password.
+    """
+
+    given: str
+
+
+class Address(traitlets.Unicode):  # type: ignore[type-arg]
+    """An address whose value has no password: IPython prints traits in several ways."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Return what may be shown of an address; traitlets sets that a second time itself."""
+        given = super().validate(obj, value)
+        if isinstance(given, Shown):
+            return given
+        shown = Shown(without_credentials(given) if re.search("[@?#]", given) else given)
+        shown.given = given
+        return shown
+
 
 # By the annotations of Settings: a field of a new kind wants a line here.
 _KINDS: dict[str, Callable[..., traitlets.TraitType[Any, Any]]] = {
@@ -38,7 +64,10 @@ def setting_traits() -> dict[str, Any]:
     """
     namespace: dict[str, Any] = {}
     for field in fields(Settings):
-        trait = _KINDS[str(field.type)](field.default, **field.metadata)
+        kind: Callable[..., Any] = _KINDS[str(field.type)]
+        if field.name == "base_url":
+            kind = Address
+        trait = kind(field.default, **field.metadata)
         namespace[field.name] = trait.tag(config=True)
         default = traitlets.default(field.name)(_default(field))
         namespace[f"_{field.name}_from_environment"] = default
@@ -56,4 +85,5 @@ def _default(field: Field[Any]) -> Callable[[Any], Any]:
 def settings_of(magics: traitlets.HasTraits) -> Settings:
     """Return the settings as the traits have them now."""
     values = {field.name: getattr(magics, field.name) for field in fields(Settings)}
+    values["base_url"] = getattr(values["base_url"], "given", values["base_url"])
     return Settings(**{**values, "providers": tuple(values["providers"])})

@@ -12,7 +12,7 @@ from ..chat.prompt import Prompt
 from ..chat.turn import Turn
 from ..errors import ConnectError, ContextLengthError, CopilotError, PromptError, UsageError
 from ..settings import Settings
-from ..text import count_of
+from ..text import count_of, without_credentials
 from ..wire.chunks import Delta, Waiting
 from ..wire.dialect import Dialect
 from ..wire.request import Request, make_request, model_of, providers_of, request_key
@@ -47,6 +47,7 @@ class Exchange(Generator[Event, None, None]):
     Attributes:
         turn: The prompt's turn: its answer so far, its status, its notes.
         conversation: The conversation that the turn belongs to.
+        ended: The answer has ended, one way or another; its turn is being closed, or is.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Exchange(Generator[Event, None, None]):
 
         self.turn = continues or Turn.of(prompt)
         self.conversation = library.up_to_date(conversation)
+        self.ended = False
         self._prompt = prompt
         self._settings = settings
         self._dialect = dialect
@@ -155,6 +157,7 @@ class Exchange(Generator[Event, None, None]):
             turn.status = "interrupted"
             raise
         finally:
+            self.ended = True
             turn.elapsed = spent + time.monotonic() - started
             if outdated := conversation.end(turn, replaced):
                 turn.notes.append(f"{count_of(outdated, 'later answer')} outdated")
@@ -174,6 +177,7 @@ class Exchange(Generator[Event, None, None]):
             turn.usage = dict(delta.usage)
         if delta.continuation is not None:
             turn.continuation = dict(delta.continuation)
+        turn.notes += delta.notes
         turn.notes += self._storage.grow(turn.id, turn.answer, turn.reasoning)
 
     def _store_beginning(self, replaced: Turn | None) -> None:
@@ -201,6 +205,8 @@ class Exchange(Generator[Event, None, None]):
         """Ask each provider until one begins to answer."""
         turn = self.turn
         providers = providers_of(self._prompt.options, self._settings)
+        if self._dialect.gpt4free is False:
+            providers = providers[:1]  # there are none behind it, so all would be the same
         had = turn.received
         for number, provider in enumerate(providers, 1):
             try:
@@ -220,6 +226,9 @@ class Exchange(Generator[Event, None, None]):
         model = model_of(self._prompt.options, self._settings)
         had = turn.received
         request = self._request(provider)
+        if request.undecided:
+            self._client.recognise()
+            request = self._request(provider)
         try:
             yield from self._stream(request, provider, model)
         except ContextLengthError:
@@ -235,7 +244,7 @@ class Exchange(Generator[Event, None, None]):
             dialect.has_threads = turn.continuation is not None
 
     def _stream(self, request: Request, provider: str, model: str) -> Generator[Event, None, None]:
-        turn, server = self.turn, self._settings.base_url
+        turn, server = self.turn, without_credentials(self._settings.base_url)
         # Half an answer belongs to whoever wrote it, until another one adds to it.
         recorded = not turn.received
         if recorded:

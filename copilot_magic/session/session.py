@@ -58,11 +58,12 @@ class Session:
         if self._client is None:
             from ..client.client import ChatClient
 
-            self._client = ChatClient(self._settings, dialect=self._dialect)
+            self._client = ChatClient(self._settings, dialect=self.dialect)
         return self._client
 
     @property
-    def _dialect(self) -> Dialect:
+    def dialect(self) -> Dialect:
+        """Return what is known about the server."""
         return self._dialects.setdefault(self._settings.base_url, Dialect())
 
     def ask(
@@ -121,7 +122,7 @@ class Session:
             conversation_id=conversation.conversation_id,
             settings=self._settings,
             provider=providers_of(prompt.options, self._settings)[0],
-            dialect=self._dialect,
+            dialect=self.dialect,
         ).body
 
     def close(self) -> None:
@@ -135,7 +136,7 @@ class Session:
             prompt,
             conversation,
             settings=self._settings,
-            dialect=self._dialect,
+            dialect=self.dialect,
             library=self.library,
             **turns,
         )

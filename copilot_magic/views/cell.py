@@ -183,7 +183,9 @@ class CellView:
         if not thoughts.strip():
             return ""
         html = render(thoughts, remote_images=self._remote_images)
-        return f'<details class="copilot-reasoning"><summary>Reasoning</summary>{html}</details>'
+        # Open if there is nothing else to see.
+        start = '<details class="copilot-reasoning"' + ("" if any(self._text) else " open")
+        return f"{start}><summary>Reasoning</summary>{html}</details>"
 
     def _paint_end(self, turn: Turn, footer: Footer) -> None:
         received = "".join(self._text)

@@ -52,7 +52,9 @@ class PlainView:
         """Do nothing: text can be written after the cell has ended."""
 
     def finish(self, turn: Turn, footer: Footer) -> None:
-        """End the line and write the marks, without the facts."""
+        """End the line and write the marks, without the facts; reasoning only if it is all."""
+        if turn.status == "complete" and not turn.answer:
+            self._write(printable(turn.reasoning))
         self._write_line(" · ".join(footer.marks))
 
     def _write_line(self, text: str) -> None:

@@ -26,6 +26,7 @@ class Delta(NamedTuple):
         model: The model that answers, if the server named it for the first time or anew.
         provider: The provider that answers, likewise.
         error: The server's message, if it failed.
+        notes: What a reader should know about how the answer arrived.
     """
 
     content: str = ""
@@ -36,6 +37,7 @@ class Delta(NamedTuple):
     model: str | None = None
     provider: str | None = None
     error: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Waiting(NamedTuple):
@@ -54,6 +56,9 @@ class Waiting(NamedTuple):
 _decode_json = json.JSONDecoder().raw_decode
 
 _OPEN, _CLOSE = "<think>", "</think>"
+# No count of tokens is larger, and no object of a server's is nested deeper.
+_LARGEST = 2**53
+_DEEPEST = 10
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -68,10 +73,12 @@ class ChunkReader:
 
     Attributes:
         done: The server said ``[DONE]``.
+        unreadable: How many data lines were skipped in events that could be read otherwise.
     """
 
     def __init__(self, redact: Callable[[str], str] = str) -> None:
         self.done = False
+        self.unreadable = 0
         self._redact = redact
         # Splits the next text into answer and reasoning; None once all text is answer.
         self._split: Callable[[str], tuple[str, str]] | None = self._begin
@@ -85,24 +92,24 @@ class ChunkReader:
 
         Args:
             data: The event's data.
-            event: The event's type; ``error`` makes any object an error.
+            event: The event's type; ``error`` makes it an error, whatever the data.
 
         Raises:
-            MalformedAnswerError: The data is not a JSON object.
+            MalformedAnswerError: The data is not a JSON object, nor is any line of it.
         """
         if data[:1] != "{":
             data = data.strip()
             if data == "[DONE]":
                 self.done = True
                 return self.finish()
-            if not data:
+            if not data and event != "error":
                 return None
         try:
             chunk, end = _decode_json(data)
-        except (ValueError, RecursionError) as error:
-            raise self._not_a_chunk(data) from error
+        except (ValueError, RecursionError):
+            return self._read_lines(data, event)
         if type(chunk) is not dict or (end != len(data) and data[end:].strip()):
-            raise self._not_a_chunk(data)
+            return self._read_lines(data, event)
         # Looking for the one character first is ten times faster.
         escaped = "\\" in data and "\\u" in data
         return self._interpret(chunk, escaped, event == "error")
@@ -111,6 +118,26 @@ class ChunkReader:
         """Return the text still held back when the stream ends, or None."""
         content, reasoning = self._flush()
         return Delta(content, reasoning) if content or reasoning else None
+
+    def _read_lines(self, data: str, event: str) -> Delta | None:
+        """Return what the lines of `data` say one by one: a server may forget the blank lines."""
+        if event == "error":
+            return Delta(error=error_message(data))
+        lines = [line for line in data.split("\n") if line.strip()]
+        if len(lines) < 2:
+            raise self._not_a_chunk(data)
+        deltas: list[Delta] = []
+        unreadable = 0
+        for line in lines:
+            try:
+                if (delta := self.read(line)) is not None:
+                    deltas.append(delta)
+            except MalformedAnswerError:
+                unreadable += 1
+        if unreadable == len(lines):
+            raise self._not_a_chunk(data)
+        self.unreadable += unreadable
+        return _joined(deltas)
 
     def _interpret(self, chunk: dict[str, Any], escaped: bool, failed: bool) -> Delta | None:
         content = reasoning = ""
@@ -134,8 +161,8 @@ class ChunkReader:
         if finish_reason and not usage:
             usage = _counted(chunk.get("timings"))
         error = chunk.get("error")
-        if not error and (failed or chunk.get("object") == "error"):
-            error = chunk
+        if failed or chunk.get("object") == "error":
+            error = error or chunk or True
         if not (content or reasoning or finish_reason or usage or continuation or error) and not (
             model_is_new or provider_is_new
         ):
@@ -144,8 +171,8 @@ class ChunkReader:
             content,
             reasoning,
             finish_reason,
-            usage if type(usage) is dict else None,
-            continuation if type(continuation) is dict else None,
+            usage if usage and _can_be_kept(usage) else None,
+            continuation if continuation and _can_be_kept(continuation) else None,
             _name(model) if model_is_new else None,
             _name(provider) if provider_is_new else None,
             error_message(error) if error else None,
@@ -207,6 +234,33 @@ class ChunkReader:
             f"The server sent something that is not a chunk of an answer: {shown!r}",
             CHECK_BASE_URL,
         )
+
+
+def _joined(deltas: list[Delta]) -> Delta | None:
+    """Return one delta that says what all of `deltas` say."""
+    if not deltas:
+        return None
+    later = {
+        name: value
+        for delta in deltas
+        for name, value in delta._asdict().items()
+        if value is not None
+    }
+    later["content"] = "".join(delta.content for delta in deltas)
+    later["reasoning"] = "".join(delta.reasoning for delta in deltas)
+    return Delta(**later)
+
+
+def _can_be_kept(value: Any) -> bool:
+    """Say whether `value` is an object that can be stored, sent and calculated with."""
+    return type(value) is dict and _is_sane(value, _DEEPEST)
+
+
+def _is_sane(value: Any, depth: int) -> bool:
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return depth > 0 and all(_is_sane(item, depth - 1) for item in inner)
+    return not isinstance(value, int) or -_LARGEST <= value <= _LARGEST
 
 
 def _texts(choice: dict[str, Any]) -> tuple[str, str, str | None]:

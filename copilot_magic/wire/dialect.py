@@ -17,15 +17,17 @@ _EXTENSIONS = ("provider", "conversation_id", "conversation")
 
 @dataclass
 class Dialect:
-    """What the server at one address is known to need; threads share it.
+    """What the server at one address is known to be and to need; threads share it.
 
     Attributes:
+        gpt4free: It is a gpt4free server; None while that is not known.
         strict: It refuses fields that it does not know.
         model: The model to name if a prompt names none; empty if it has a default.
         has_threads: False once a whole answer of Copilot's came without a ``conversation`` object.
             Servers send one with each such answer, or never.
     """
 
+    gpt4free: bool | None = None
     strict: bool = False
     model: str = ""
     has_threads: bool = True
@@ -44,6 +46,8 @@ class Dialect:
         adapted = dict(body)
         if self.model and not adapted.get("model"):
             adapted["model"] = self.model
+        if self.gpt4free is False:
+            adapted.pop("provider", None)
         return without_extensions(adapted) if self.strict else adapted
 
 

@@ -11,6 +11,7 @@ from ..chat.history import full_history, outgoing
 from ..chat.prompt import Message, Options, Prompt
 from ..chat.turn import Turn
 from ..settings import Settings
+from ..text import without_credentials
 from .dialect import Dialect
 
 __all__ = ["Request", "make_request", "model_of", "providers_of", "request_body", "request_key"]
@@ -28,12 +29,14 @@ class Request:
         thread: The server's thread that it continues, or the id of a new one.
         omitted: How many of the oldest turns were left out.
         size: Characters of text in the messages.
+        undecided: It would be another one if the server were known to be gpt4free.
     """
 
     body: dict[str, Any]
     thread: str
     omitted: int
     size: int
+    undecided: bool = False
 
 
 def make_request(
@@ -62,8 +65,9 @@ def make_request(
         turns,
         prompt.content,
         system=system,
-        server=settings.base_url,
+        server=without_credentials(settings.base_url),
         provider=provider,
+        gpt4free=dialect.gpt4free,
         has_threads=dialect.has_threads,
         budget=dialect.budget(model),
     )
@@ -73,7 +77,7 @@ def make_request(
         continuation=out.continuation,
         **{**prompt.options.given(), "model": model, "provider": provider},
     )
-    return Request(dialect.adapt(body), out.thread, out.omitted, out.size)
+    return Request(dialect.adapt(body), out.thread, out.omitted, out.size, out.undecided)
 
 
 def request_body(

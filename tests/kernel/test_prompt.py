@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 import pytest
+from copilot_server import PROVIDERS
 from live_kernel import LiveKernel
 from scripted_server import Exchange, ScriptedServer, answer
 
@@ -71,6 +72,7 @@ def test_deltas_are_shown_before_the_server_has_sent_the_last_one(
 
 
 def test_options_are_sent_for_this_prompt_only(kernel: LiveKernel, server: ScriptedServer) -> None:
+    server.get["/v1/providers"] = PROVIDERS
     kernel.copilot("a", "-m some-model -p Other -t 0.5 --max-tokens 7")
     kernel.copilot("b")
     first, second = server.posts

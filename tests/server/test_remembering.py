@@ -5,14 +5,16 @@ The server is scripted after what each generation does; its answers hold all tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from asking import ask, text_of
-from copilot_server import GENERATIONS, CopilotScript
-from scripted_server import Exchange, ScriptedServer
+from copilot_server import GENERATIONS, PROVIDERS, CopilotScript
+from scripted_server import Exchange, ScriptedServer, answer
 
 from copilot_magic.errors import PromptError
 from copilot_magic.session.session import Session
@@ -24,6 +26,8 @@ def copilot(request: pytest.FixtureRequest, server: ScriptedServer) -> CopilotSc
     """Return the script of one generation, which the server follows."""
     script = CopilotScript(request.param)
     server.script(script)
+    if request.param != "stateless":
+        server.get["/v1/providers"] = PROVIDERS
     return script
 
 
@@ -196,6 +200,119 @@ def test_copilot_behind_another_url_is_told_all(
 ) -> None:
     text_of(ask(session, "My name is Heiner"))
     with ScriptedServer(CopilotScript(copilot.generation)) as other:
+        other.get.update(server.get)
         session.settings = replace(session.settings, base_url=other.base_url)
         assert "Heiner" in text_of(ask(session, "Who am I?"))
         assert "conversation" not in other.posts[0]
+
+
+# --- Servers that are not gpt4free ----------------------------------------------------------
+
+
+def openai_like(exchange: Exchange) -> None:
+    """Answer as OpenAI's API does: it refuses what it does not know, and wants a model."""
+    body = exchange.request.json
+    unknown = set(body) - {"model", "messages", "stream", "temperature", "max_tokens"}
+    if unknown:
+        message = f"Unrecognized request argument supplied: {min(unknown)}"
+        exchange.reply(400, {"error": {"message": message}})
+    elif not body.get("model"):
+        exchange.reply(400, {"error": {"message": "you must provide a model parameter"}})
+    else:
+        answer(exchange, "fine")
+
+
+def ollama_like(exchange: Exchange) -> None:
+    """Answer as Ollama does: it ignores what it does not know, and wants a model."""
+    if not exchange.request.json.get("model"):
+        exchange.reply(400, {"error": {"message": "model is required"}})
+    else:
+        answer(exchange, "fine")
+
+
+Script = Callable[[Exchange], None]
+OTHERS = pytest.mark.parametrize("script", [openai_like, ollama_like])
+
+
+@OTHERS
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_another_server_gets_the_conversation_as_messages_and_no_provider(
+    session: Session, server: ScriptedServer, script: Script, restarted: bool, interrupted: bool
+) -> None:
+    server.script(script)
+    events = ask(session, "My name is Heiner", system="Be brief")
+    if interrupted:
+        while not events.turn.answer:
+            next(events)
+        events.close()
+    else:
+        text_of(events)
+    said = session.library.current.turns[0].answer
+    if restarted:
+        name = session.library.current.name
+        session.close()
+        session = Session(session.settings)
+        session.library.use(name)
+    text_of(ask(session, "Who am I?"))
+    body = server.posts[-1]
+    assert body["messages"] == [
+        {"role": "system", "content": "Be brief"},
+        {"role": "user", "content": "My name is Heiner"},
+        {"role": "assistant", "content": said},
+        {"role": "user", "content": "Who am I?"},
+    ]
+    assert "provider" not in body
+    assert [turn.provider for turn in session.library.current.turns] == ["", ""]
+    asked = [request.path for request in server.requests if request.method == "GET"]
+    assert asked.count("/v1/providers") == 1 + restarted
+    session.close()
+
+
+@OTHERS
+def test_the_first_system_message_goes_to_another_server_once(
+    session: Session, server: ScriptedServer, script: Script
+) -> None:
+    server.script(script)
+    text_of(ask(session, "Hello", system="Be brief"))
+    assert server.posts[-1]["messages"] == [
+        {"role": "system", "content": "Be brief"},
+        {"role": "user", "content": "Hello"},
+    ]
+
+
+def test_the_first_prompt_alone_asks_nothing_else_and_names_the_provider(
+    session: Session, server: ScriptedServer
+) -> None:
+    server.script(lambda exchange: answer(exchange, "fine"))
+    text_of(ask(session, "Hello"))
+    (request,) = server.requests
+    assert request.json["provider"] == "Copilot"
+    assert session.library.current.turns[0].provider == ""
+
+
+def test_a_server_that_does_not_say_what_it_is_costs_little_time(
+    session: Session, server: ScriptedServer
+) -> None:
+    """It accepts connections for the question, and answers nothing but prompts."""
+    quiet = threading.Event()
+    server.script(lambda exchange: answer(exchange, "fine"))
+    server.get["/v1/providers"] = lambda exchange: exchange.wait(quiet)
+    begun = time.monotonic()
+    try:
+        text_of(ask(session, "Hello", system="Be brief"))
+    finally:
+        quiet.set()
+    assert 0.5 < time.monotonic() - begun < 5
+    assert [message["role"] for message in server.posts[0]["messages"]] == ["system", "user"]
+    assert session.dialect.gpt4free is None
+
+
+@pytest.mark.parametrize("generation", GENERATIONS[:3])
+def test_the_providers_name_comes_from_the_server(
+    session: Session, server: ScriptedServer, generation: str
+) -> None:
+    server.script(CopilotScript(generation))
+    text_of(ask(session, "Hello"))
+    assert session.library.current.turns[0].provider == "Copilot"
+    assert session.dialect.gpt4free is True

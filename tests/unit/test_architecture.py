@@ -19,7 +19,7 @@ BASE = {"text", "errors", "settings"}
 MAY_IMPORT = {
     "text": set(),
     "errors": {"text"},
-    "settings": {"text"},
+    "settings": {"text", "errors"},
     "chat": {*BASE, "markdown"},
     "markdown": BASE,
     "wire": {*BASE, "chat"},

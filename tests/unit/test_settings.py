@@ -7,6 +7,7 @@ from dataclasses import fields
 
 import pytest
 
+from copilot_magic.errors import SettingError
 from copilot_magic.settings import LOCAL_KEY, LOCAL_URL, Settings, is_loopback
 
 
@@ -90,6 +91,28 @@ def test_the_function_that_fetches_the_key_stays_behind_when_settings_travel() -
 def test_a_repr_names_what_was_changed_and_no_secret() -> None:
     settings = Settings("http://me:top-secret@host/v1?key=top-secret", get_api_key=lambda: "x")
     assert repr(settings) == "Settings(base_url='http://host/v1')"
+
+
+def test_a_function_that_fails_to_fetch_the_key_is_named_with_its_reason() -> None:
+    def locked() -> str:
+        raise PermissionError("the key ring is locked")
+
+    with pytest.raises(SettingError) as caught:
+        Settings(get_api_key=locked).api_key()
+    assert caught.value.message == "get_api_key failed: PermissionError: the key ring is locked"
+    assert caught.value.setting == "get_api_key"
+    with pytest.raises(SettingError, match=r"get_api_key failed: StopIteration\."):
+        Settings(get_api_key=lambda: next(iter(()))).api_key()
+    with pytest.raises(SettingError, match="an object of type bytes"):
+        Settings(get_api_key=lambda: b"key").api_key()  # type: ignore[arg-type,return-value]
+
+
+def test_an_interrupt_while_the_key_is_fetched_stays_one() -> None:
+    def interrupted() -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Settings(get_api_key=interrupted).api_key()
 
 
 def test_every_setting_explains_itself() -> None:

@@ -104,3 +104,21 @@ def test_one_of_a_thing_is_no_plural() -> None:
         "2 turns",
         "1,000 turns",
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("me:secret@host/v1", "host/v1"),
+        ("http://me:sec/ret@host/v1", "http://host/v1"),
+        ("http://me:sec#ret@host:80/v1", "http://host:80/v1"),
+        ("http://me@corp:sec?ret@host/v1", "http://host/v1"),
+        ("http://me:sec\\\\ret@host/v1", "http://host/v1"),
+        ("http://host/@path/v1", "http://host/@path/v1"),
+        ("http://[::1]:80/@path", "http://[::1]:80/@path"),
+        ("localhost:1337/v1", "localhost:1337/v1"),
+        ("http://me:secret@[::1/v1", ""),
+    ],
+)
+def test_what_is_not_quite_an_url_does_not_show_a_password_either(url: str, shown: str) -> None:
+    assert without_credentials(url) == shown

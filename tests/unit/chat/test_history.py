@@ -6,7 +6,7 @@ import pytest
 
 from copilot_magic.chat.conversation import Conversation
 from copilot_magic.chat.history import Outgoing, full_history, outgoing
-from copilot_magic.chat.prompt import Part, text_of
+from copilot_magic.chat.prompt import Content, Part, text_of
 from copilot_magic.chat.turn import Turn
 
 SERVER = "http://localhost:1337/v1"
@@ -22,8 +22,14 @@ def talk(*turns: Turn, system: str = "") -> Conversation:
 
 
 def told(conversation: Conversation, text: str = "next", **more: object) -> Outgoing:
-    asked = {"server": SERVER, "provider": "Copilot", "system": conversation.system, **more}
-    return outgoing(conversation.turns, text, **asked)  # type: ignore[arg-type]
+    asked = {"provider": "Copilot", "system": conversation.system, **more}
+    return from_turns(conversation.turns, text, **asked)
+
+
+def from_turns(turns: list[Turn], content: Content, **more: object) -> Outgoing:
+    """Return what a gpt4free server is told."""
+    asked = {"server": SERVER, "provider": "", "gpt4free": True, **more}
+    return outgoing(turns, content, **asked)  # type: ignore[arg-type]
 
 
 def said(conversation: Conversation, text: str = "next", **more: object) -> list[tuple[str, str]]:
@@ -106,12 +112,40 @@ def test_copilot_without_a_thread_gets_everything_in_one_user_message() -> None:
 
 def test_copilot_is_typed_the_system_message_with_the_first_prompt() -> None:
     messages = said(talk(system="Be brief"), "Hi", provider="Copilot")
-    assert messages == [("system", "Be brief"), ("user", "Be brief\n\nHi")]
+    assert messages == [("user", "Be brief\n\nHi")]
 
 
 def test_an_old_copilot_server_gets_the_full_history() -> None:
     earlier = talk(turn("a", "b"))
     assert len(said(earlier, provider="Copilot", has_threads=False)) == 3
+
+
+@pytest.mark.parametrize("gpt4free", [False, None])
+def test_nothing_is_folded_for_a_server_that_is_not_known_to_be_gpt4free(
+    gpt4free: bool | None,
+) -> None:
+    earlier = talk(turn("a", "b"), system="Be brief")
+    assert said(earlier, provider="Copilot", gpt4free=gpt4free) == [
+        ("system", "Be brief"),
+        ("user", "a"),
+        ("assistant", "b"),
+        ("user", "next"),
+    ]
+    first = said(talk(system="Be brief"), "Hi", provider="Copilot", gpt4free=gpt4free)
+    assert first == [("system", "Be brief"), ("user", "Hi")]
+
+
+def test_what_to_send_is_undecided_only_where_a_gpt4free_server_would_need_something_else() -> None:
+    earlier = talk(turn("a", "b"))
+    for conversation in (earlier, talk(system="Be brief")):
+        assert told(conversation, gpt4free=None).undecided
+        assert not told(conversation, gpt4free=True).undecided
+        assert not told(conversation, gpt4free=False).undecided
+        assert not told(conversation, gpt4free=None, provider="Pi").undecided
+        assert not told(conversation, gpt4free=None, has_threads=False).undecided
+    assert not told(talk(), gpt4free=None).undecided
+    threaded = talk(turn("a", "b", continuation={"id": 7}, thread="t"))
+    assert not told(threaded, gpt4free=None).undecided
 
 
 def test_another_provider_in_between_ends_the_thread() -> None:
@@ -153,7 +187,7 @@ def test_copilots_one_message_keeps_the_pictures_of_all_turns() -> None:
     earlier = talk(turn("Look", "A cat", parts=(PICTURE,)))
     other: Part = {**PICTURE, "detail": "low"}
     content: list[Part] = [{"type": "text", "text": "And this?"}, other]
-    (message,) = outgoing(earlier.turns, content, server=SERVER, provider="Copilot").messages
+    (message,) = from_turns(earlier.turns, content, provider="Copilot").messages
     text, *pictures = message["content"]
     assert pictures == [PICTURE, other]
     assert text["text"].endswith("as the assistant:\n\nAnd this?")
@@ -161,14 +195,14 @@ def test_copilots_one_message_keeps_the_pictures_of_all_turns() -> None:
 
 def test_the_size_of_a_request_is_the_text_in_it() -> None:
     content: list[Part] = [{"type": "text", "text": "12345"}, PICTURE]
-    assert outgoing([], content, server=SERVER, provider="").size == 5
-    assert outgoing([turn("12", "345")], "67", server=SERVER, provider="").size == 7
+    assert from_turns([], content).size == 5
+    assert from_turns([turn("12", "345")], "67").size == 7
 
 
 def test_a_repeated_prompt_with_a_picture_is_made_unique_in_its_text() -> None:
     content: list[Part] = [{"type": "text", "text": "again"}, PICTURE]
     earlier = [turn("again", "1", parts=(PICTURE,))]
-    messages = outgoing(earlier, content, server=SERVER, provider="").messages
+    messages = from_turns(earlier, content).messages
     assert [text_of(m["content"]) for m in messages] == ["again", "1", "again\n"]
     assert content[0]["text"] == "again"
 
@@ -176,4 +210,4 @@ def test_a_repeated_prompt_with_a_picture_is_made_unique_in_its_text() -> None:
 def test_the_text_of_earlier_parts_counts_for_the_budget() -> None:
     long: Part = {"type": "text", "text": "x" * 100}
     earlier = [turn("1", "a", parts=(long,)), turn("2", "b"), turn("3", "c")]
-    assert outgoing(earlier, "next", server=SERVER, provider="", budget=50).omitted == 1
+    assert from_turns(earlier, "next", budget=50).omitted == 1

@@ -22,6 +22,7 @@ from copilot_magic.errors import (
     BadRequestError,
     CopilotError,
     CutError,
+    EmptyAnswerError,
     ErrorEventError,
     FirstTokenTimeoutError,
     MalformedAnswerError,
@@ -32,7 +33,7 @@ from copilot_magic.errors import (
     StatusError,
 )
 from copilot_magic.settings import Settings
-from copilot_magic.wire.chunks import Waiting
+from copilot_magic.wire.chunks import Delta, Waiting
 from copilot_magic.wire.dialect import Dialect
 
 
@@ -323,17 +324,192 @@ def test_the_message_of_a_failure_is_not_waited_for_long(server: ScriptedServer)
 
 
 def test_a_failure_in_the_middle_knows_that_the_answer_had_begun(server: ScriptedServer) -> None:
-    for event, kind in (("oops", MalformedAnswerError), ({"error": "no"}, ErrorEventError)):
-        server.script(
-            lambda exchange, event=event: (
-                exchange.start(),
-                exchange.delta("a"),
-                exchange.event(event),
-            )
-        )
+    def endless(exchange: Exchange) -> None:
+        exchange.send(b"data: ")
+        for _ in range(20):
+            exchange.send(b"x" * 2**20)
+
+    ends = {
+        MalformedAnswerError: endless,
+        ErrorEventError: lambda exchange: exchange.event({"error": "no"}),
+        CutError: lambda exchange: exchange.cut(),
+    }
+    for kind, end in ends.items():
+        server.script(lambda exchange: (exchange.start(), exchange.delta("a"), end(exchange)))  # noqa: B023
         with pytest.raises(kind) as caught:
             ask(client(server.base_url))
         assert caught.value.begun
+
+
+def skipped(server: ScriptedServer, *events: Any) -> tuple[str, list[str]]:
+    """Return the answer that `events` give, and its notes."""
+    server.script(lambda exchange: (exchange.start(), *map(exchange.event, events)))
+    deltas = [d for d in client(server.base_url).stream(body()) if isinstance(d, Delta)]
+    return "".join(d.content for d in deltas), [note for d in deltas for note in d.notes]
+
+
+WORDS = [{"choices": [{"delta": {"content": word}}]} for word in ("Hello ", "world")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{not json",
+        "[]",
+        '{"usage": {"total_tokens": %s}}' % ("9" * 6000),
+        '{"a": ' * 5000 + "1" + "}" * 5000,
+        "[" * 100_000,
+    ],
+    ids=["not json", "no object", "a long number", "deep objects", "deep lists"],
+)
+def test_an_unreadable_line_is_skipped_and_counted(server: ScriptedServer, line: str) -> None:
+    found = skipped(server, line, WORDS[0], line, WORDS[1], "[DONE]")
+    assert found == ("Hello world", ["2 unreadable lines skipped"])
+    assert skipped(server, *WORDS, line, "[DONE]")[1] == ["1 unreadable line skipped"]
+
+
+def test_nothing_but_unreadable_lines_is_an_error_that_shows_the_first(
+    server: ScriptedServer,
+) -> None:
+    for end in ([], ["[DONE]"]):
+        with pytest.raises(MalformedAnswerError, match="'oops'"):
+            skipped(server, "oops", "more", *end)
+
+
+def test_a_server_that_forgets_the_blank_lines_is_read_line_by_line(
+    server: ScriptedServer,
+) -> None:
+    lines = "\ndata: ".join([json.dumps(WORDS[0]), "oops", json.dumps(WORDS[1])])
+    assert skipped(server, lines, "[DONE]") == ("Hello world", ["1 unreadable line skipped"])
+
+
+def test_lines_that_were_skipped_are_named_before_a_later_failure(server: ScriptedServer) -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.start()
+        exchange.delta("a")
+        exchange.event("oops")
+        exchange.cut()
+
+    server.script(script)
+    notes: list[str] = []
+    with pytest.raises(CutError):
+        for event in client(server.base_url).stream(body()):
+            notes += event.notes if isinstance(event, Delta) else []
+    assert notes == ["1 unreadable line skipped"]
+
+
+def test_numbers_that_nothing_can_be_done_with_are_dropped(server: ScriptedServer) -> None:
+    huge = int("9" * 4000)
+    deep: Any = 1
+    for _ in range(300):
+        deep = {"a": deep}
+    events = [{**WORDS[0], "usage": {"completion_tokens": huge}, "conversation": deep}, "[DONE]"]
+    server.script(lambda exchange: (exchange.start(), *map(exchange.event, events)))
+    assert list(client(server.base_url).stream(body())) == [Delta("Hello ")]
+
+
+NOT_SAID = "the server did not say that this is all of the answer"
+
+
+@pytest.mark.parametrize("framing", ["chunked", "close", "length"])
+def test_a_body_that_ends_properly_is_complete_with_a_note(
+    server: ScriptedServer, framing: str
+) -> None:
+    data = b"".join(b"data: %b\n\n" % json.dumps(word).encode() for word in WORDS)
+
+    def script(exchange: Exchange) -> None:
+        headers = {"Content-Length": str(len(data))} if framing == "length" else {}
+        exchange.start(headers=headers, chunked=framing == "chunked")
+        exchange.send(data)
+
+    server.script(script)
+    deltas = list(client(server.base_url).stream(body()))
+    assert deltas == [Delta("Hello "), Delta("world"), Delta(notes=(NOT_SAID,))]
+
+
+@pytest.mark.parametrize("framing", ["chunked", "close", "length"])
+def test_a_connection_that_breaks_is_a_cut(server: ScriptedServer, framing: str) -> None:
+    def script(exchange: Exchange) -> None:
+        headers = {"Content-Length": "1000"} if framing == "length" else {}
+        exchange.start(headers=headers, chunked=framing == "chunked")
+        exchange.delta("Hello")
+        # Without a length, only a reset differs from a proper end.
+        exchange.abort() if framing == "close" else exchange.cut()
+
+    server.script(script)
+    with pytest.raises(CutError, match="broke"):
+        ask(client(server.base_url))
+
+
+def test_a_prompt_that_was_stopped_is_not_complete(server: ScriptedServer) -> None:
+    asked = client(server.base_url)
+
+    def script(exchange: Exchange) -> None:
+        exchange.start(chunked=False)
+        exchange.delta("Hello")
+        exchange.client_gone()
+
+    server.script(script)
+    with pytest.raises(CutError, match="stopped"):
+        for _ in asked.stream(body()):
+            asked.close()
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "words"),
+    [
+        (lambda e: e.reply(200, ""), MalformedAnswerError, "with an empty body"),
+        (lambda e: e.reply(204, ""), MalformedAnswerError, "with 204 and an empty body"),
+        (lambda e: e.start(), MalformedAnswerError, "with an empty body"),
+        (
+            lambda e: e.reply(200, b"\x1b\x03\x00", {"Content-Encoding": "br"}),
+            MalformedAnswerError,
+            "a body compressed as br, which was not asked for",
+        ),
+        (
+            lambda e: e.reply(200, "it works", {"Content-Type": "text/event-stream"}),
+            MalformedAnswerError,
+            "with this text: it works",
+        ),
+        (lambda e: e.reply(500, b"\x1b\x03", {"Content-Encoding": "br"}), ServerError, "500"),
+        (lambda e: (e.start(), e.send(b": ping\n\n")), EmptyAnswerError, "The answer was empty"),
+        (
+            lambda e: (e.start(), e.send(b"event: error\ndata: {}\n\n")),
+            ErrorEventError,
+            "no reason",
+        ),
+        (lambda e: (e.start(), e.send(b"event: error\ndata:\n\n")), ErrorEventError, "no reason"),
+        (
+            lambda e: (e.start(), e.send(b"event: error\ndata: no way\n\n")),
+            ErrorEventError,
+            "no way",
+        ),
+        (
+            lambda e: (e.start(), e.finish("tool_calls"), e.done()),
+            EmptyAnswerError,
+            "The model asked for a tool",
+        ),
+    ],
+    ids=[
+        *("nothing", "204", "no event", "brotli", "text", "500 in brotli", "keep-alive"),
+        *("error {}", "error without data", "error in words", "tool"),
+    ],
+)
+def test_what_is_no_answer_says_what_it_is(
+    server: ScriptedServer, script: Any, kind: type[CopilotError], words: str
+) -> None:
+    server.script(script)
+    with pytest.raises(kind, match=words) as caught:
+        ask(client(server.base_url))
+    assert "broke" not in caught.value.message
+
+
+def test_an_answer_that_is_only_reasoning_is_one_and_says_so(server: ScriptedServer) -> None:
+    thought = {"choices": [{"delta": {"reasoning": "hm"}, "finish_reason": "stop"}]}
+    server.script(lambda exchange: (exchange.start(), exchange.event(thought), exchange.done()))
+    deltas = list(client(server.base_url).stream(body()))
+    assert deltas[0] == Delta(reasoning="hm", finish_reason="stop")
+    assert deltas[1:] == [Delta(notes=("the model only thought aloud and gave no answer",))]
 
 
 def test_importing_the_client_imports_no_http_library() -> None:

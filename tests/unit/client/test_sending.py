@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from posting import KEY, ask, body, client
 from scripted_server import Exchange, ScriptedServer, answer
@@ -44,6 +46,20 @@ def test_a_redirect_on_the_same_server_is_followed_as_a_post(
     assert ask(client(server.base_url, KEY)) == "moved"
     assert server.requests[-1].json == body()
     assert server.requests[-1].headers["Authorization"] == f"Bearer {KEY}"
+
+
+def test_after_a_redirect_too_an_answer_may_take_longer_than_connecting(
+    server: ScriptedServer,
+) -> None:
+    def script(exchange: Exchange) -> None:
+        if exchange.request.path == "/v1/chat/completions":
+            exchange.reply(307, "", {"Location": "/elsewhere"})
+        else:
+            time.sleep(0.5)
+            answer(exchange, "moved")
+
+    server.script(script)
+    assert ask(client(server.base_url, connect_timeout=0.2)) == "moved"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -24,6 +24,12 @@ def test_an_unknown_server_gets_the_request_as_it_is() -> None:
     assert Dialect().adapt(ASKED) == ASKED
 
 
+def test_a_server_that_is_not_gpt4free_gets_no_provider() -> None:
+    without = {name: value for name, value in ASKED.items() if name != "provider"}
+    assert Dialect(gpt4free=False).adapt(ASKED) == without
+    assert Dialect(gpt4free=True).adapt(ASKED) == ASKED
+
+
 def test_a_strict_server_gets_only_what_openai_knows() -> None:
     assert Dialect(strict=True).adapt(ASKED) == without_extensions(ASKED) == PLAIN
     assert without_extensions({**PLAIN, "model": "m"})["model"] == "m"

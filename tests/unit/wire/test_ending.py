@@ -46,6 +46,23 @@ def test_the_first_token_has_its_time_from_the_start(ending: Ending, clock: Cloc
     assert 0 < ending.time_left() < 0.01, "a socket takes 0 for no timeout"
 
 
+def test_what_had_arrived_by_the_deadline_is_still_read_but_not_a_stream_of_keep_alives(
+    ending: Ending, clock: Clock
+) -> None:
+    ending.time_left()
+    clock.now += 1000
+    with pytest.raises(TimeoutError):
+        for _ in range(1000):
+            assert ending.time_left() > 0
+    ending.note(Delta("a"))
+    assert ending.time_left() == 120
+
+
+def test_the_clock_starts_when_something_is_waited_for(ending: Ending, clock: Clock) -> None:
+    clock.now += 1000
+    assert ending.time_left() == 300
+
+
 @pytest.mark.parametrize("token", [Delta("a"), Delta(reasoning="hm")])
 def test_each_token_restarts_the_clock(ending: Ending, clock: Clock, token: Delta) -> None:
     ending.note(token)
@@ -96,10 +113,24 @@ def test_json_in_one_piece_is_a_whole_answer_without_either(ending: Ending) -> N
     assert ending.error(done=False) is None
 
 
+def test_without_either_an_answer_whose_body_ended_is_whole_with_a_note(ending: Ending) -> None:
+    ending.note(Delta("a"))
+    assert ending.error(done=False) is None
+    assert ending.notes(done=False) == ("the server did not say that this is all of the answer",)
+    assert ending.notes(done=True) == ()
+    ending.note(Delta(finish_reason="stop"))
+    assert ending.notes(done=False) == ()
+
+
+def test_without_either_and_without_a_word_the_answer_is_empty(ending: Ending) -> None:
+    assert isinstance(ending.error(done=False), EmptyAnswerError)
+
+
 @pytest.mark.parametrize("begun", [True, False])
-def test_without_either_the_answer_was_cut(ending: Ending, begun: bool) -> None:
+def test_a_body_that_broke_off_was_cut(ending: Ending, begun: bool) -> None:
     if begun:
         ending.note(Delta("a"))
+    ending.cut()
     error = ending.error(done=False)
     assert isinstance(error, CutError) and error.begun is begun
     assert "broke before the end" in error.message
@@ -137,7 +168,11 @@ def test_silence_before_the_first_token_is_one_error_and_after_it_another(ending
     [
         (Delta(finish_reason="stop"), "The answer was empty"),
         (Delta(" \n", finish_reason="stop"), "The answer was empty"),
-        (Delta(reasoning="hm", finish_reason="stop"), "The answer was empty"),
+        (Delta(reasoning=" \n", finish_reason="stop"), "The answer was empty"),
+        (
+            Delta(finish_reason="tool_calls"),
+            "The model asked for a tool instead of answering, and it has none here",
+        ),
         (Delta(finish_reason="content_filter"), "The answer was empty (content_filter)"),
     ],
 )
@@ -148,6 +183,12 @@ def test_an_end_without_a_word_is_an_empty_answer(
     error = ending.error(done=False)
     assert isinstance(error, EmptyAnswerError)
     assert error.message == message
+
+
+def test_an_answer_that_is_only_reasoning_is_not_empty(ending: Ending) -> None:
+    ending.note(Delta(reasoning="hm"))
+    assert ending.error(done=True) is None
+    assert ending.notes(done=True) == ("the model only thought aloud and gave no answer",)
 
 
 def test_done_without_a_word_is_an_empty_answer(ending: Ending) -> None:

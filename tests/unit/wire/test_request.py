@@ -111,10 +111,13 @@ def test_a_server_with_threads_is_asked_to_continue_its_own() -> None:
 
 def test_copilot_without_a_thread_gets_everything_in_one_message() -> None:
     turns = [answered("First?", "One.")]
-    (folded,) = texts(make("And now?", turns, provider="Copilot"))
+    gpt4free = Dialect(gpt4free=True)
+    (folded,) = texts(make("And now?", turns, provider="Copilot", dialect=gpt4free))
     assert folded.endswith("And now?") and "First?" in folded and "One." in folded
-    plain = make("And now?", turns, provider="Copilot", dialect=Dialect(has_threads=False))
-    assert texts(plain) == ["First?", "One.", "And now?"]
+    for dialect in (Dialect(True, has_threads=False), Dialect(False), Dialect()):
+        plain = make("And now?", turns, provider="Copilot", dialect=dialect)
+        assert texts(plain) == ["First?", "One.", "And now?"]
+        assert plain.undecided is (dialect.gpt4free is None)
 
 
 def test_what_the_server_needs_is_already_in_the_body() -> None:
@@ -175,6 +178,7 @@ def test_folding_keeps_the_pictures() -> None:
         [answered("What is this?", "A cat.", parts=(earlier,))],
         system="Be brief.",
         provider="Copilot",
+        dialect=Dialect(gpt4free=True),
     )
     (message,) = request.body["messages"]
     text, *parts = message["content"]
