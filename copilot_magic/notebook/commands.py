@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -113,7 +114,7 @@ def _doctor(notebook: Notebook) -> None:
     for check in diagnose(notebook.session.settings):
         say(f"{'✗' if check.problem else '✓'} {check.name}: {check.message}")
         if check.problem is not None:
-            say(f"    {next_step(check.problem)}")
+            say(textwrap.indent(next_step(check.problem), "    "))
 
 
 def _new(notebook: Notebook, name: str) -> None:
