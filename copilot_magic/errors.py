@@ -37,6 +37,8 @@ the magic or the setting that does it. A `KeyboardInterrupt` is none of these: i
 
 from __future__ import annotations
 
+import re
+import textwrap
 from typing import Any
 
 from .text import one_line
@@ -75,35 +77,62 @@ __all__ = [
 ]
 
 
+COMMAND = "    "
+"""What a line of a hint begins with that is to be copied as it stands."""
+
+# JupyterLab breaks longer lines of an error in the middle of a word.
+_WIDTH = 79
+
+
 class CopilotError(Exception):
     """The base of all errors of this package: one line, and what to do next.
 
     Args:
         message: What happened, without a full stop at the end.
-        hint: The next step, as a sentence that is true without a notebook, too.
+        hint: The next step, as a sentence that is true without a notebook, too; or several ways
+            out, one a line. A command is a line of its own that begins with `COMMAND`, and the line
+            before it ends in a colon.
         **facts: Values for the attributes that the error's class declares.
 
     Attributes:
         message: What happened.
-        hint: The next step; the notebook replaces it by one that names a magic.
+        hint: The next step, or a line for each; the notebook replaces it by one that names a magic.
     """
 
     def __init__(self, message: str, hint: str = "", **facts: Any) -> None:
         # The arguments as given are what a pickled error is made from again.
         super().__init__(message, hint)
         self.message = one_line(message)
-        self.hint = one_line(hint, 500)
+        self.hint = "\n".join(
+            (COMMAND if line.startswith(COMMAND) else "") + one_line(line, 500)
+            for line in hint.split("\n")
+        )
         for name, value in facts.items():
             if not hasattr(type(self), name):
                 raise TypeError(f"{type(self).__name__} has no attribute {name!r}")
             setattr(self, name, value)
 
     def __str__(self) -> str:
-        return f"{self.message}. {self.hint}" if self.hint else self.message
+        hint = re.sub(rf":\n{COMMAND}", ": ", self.hint)
+        hint = re.sub(rf"\n{COMMAND}", ", then ", hint)
+        hint = re.sub(r"\n([A-Z](?=[a-z]))?", lambda m: f"; or {(m[1] or '').lower()}", hint)
+        return f"{self.message}. {hint}" if hint else self.message
 
     def _render_traceback_(self) -> list[str]:
-        """Give IPython one line to show, not a traceback through our code."""
-        return [f"{type(self).__name__}: {self}"]
+        """Give IPython the lines to show, each command on its own, and no traceback of our code."""
+        name = type(self).__name__
+        whole = f"{name}: {self}"
+        if len(whole) <= _WIDTH and "\n" not in self.hint:
+            return [whole]
+        shown: list[str] = []
+        for line in [f"{name}: {self.message}", *self.hint.split("\n")]:
+            is_command = line.startswith(COMMAND)
+            shown += [line] if is_command else _wrapped(line)
+        return shown
+
+
+def _wrapped(line: str) -> list[str]:
+    return textwrap.wrap(line, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 class UsageError(CopilotError):

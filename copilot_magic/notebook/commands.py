@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -152,7 +153,8 @@ def _doctor(notebook: Notebook) -> None:
         if check.problem is not None:
             fix = next_step(check.problem)
             # An error of a prompt may lead to the doctor, but not the doctor to itself.
-            say(f"    {check.problem.hint if '%copilot doctor' in fix else fix}")
+            fix = check.problem.hint if "%copilot doctor" in fix else fix
+            say(textwrap.indent(fix, "    "))
 
 
 def _new(notebook: Notebook, name: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..errors import (
+    COMMAND,
     AlreadyServingError,
     AuthenticationError,
     BadRequestError,
@@ -39,8 +40,24 @@ from .interrupts import one_interrupt, without_traceback
 __all__ = ["CONTINUE", "next_step", "with_hints"]
 
 CONTINUE = "%copilot continue"
-_DOCTOR = "Check the address step by step: `%copilot doctor`"
-_ADDRESS = '`%config CopilotMagics.base_url = "http://…/v1"`'
+# Typed into a cell, a key would be saved with the notebook.
+_KEY = 'import os, getpass; os.environ["COPILOT_API_KEY"] = getpass.getpass()'
+_OLLAMA = "http://localhost:11434/v1"
+
+
+def _way(what: str, *commands: str) -> str:
+    """Return a way out: what it does, and below it the commands, to be copied as they stand."""
+    return "\n".join([f"{what}:", *(f"{COMMAND}{command}" for command in commands)])
+
+
+def _config(setting: str, value: object) -> str:
+    shown = f"{value:g}" if isinstance(value, float) else repr(value)
+    return f"%config CopilotMagics.{setting} = {shown}"
+
+
+_DOCTOR = _way("Check the address step by step", "%copilot doctor")
+_RETRY = _way("Ask again", "%copilot retry")
+_PROVIDERS = _way("See which providers there are", "%copilot providers")
 
 
 @contextmanager
@@ -64,94 +81,104 @@ def next_step(error: CopilotError) -> str:
         return _after_prompt(error)
     match error:
         case SettingError(setting="allow_plain_http"):
-            return f"Use https:// in base_url, or {_config('allow_plain_http', True)}"
+            allow = _way("Send the key all the same", _config("allow_plain_http", True))
+            return f"Use https:// in base_url\n{allow}"
         case SettingError(suggestion=value) if value is not None:
-            return f"{_config(error.setting, value)}, for example"
+            return _way("For example", _config(error.setting, value))
         case NameTakenError(name=name):
-            return f"%copilot use {_quoted(name)}"
+            return _way("Continue that one", f"%copilot use {_quoted(name)}")
         case UnknownConversationError():
-            return "%copilot list shows them"
+            return _way("See which there are", "%copilot list")
         case PortInUseError(free_port=port):
-            return f"Take another one: %copilot serve --port {port}"
+            return _way("Take another one", f"%copilot serve --port {port}")
         case AlreadyServingError():
-            return "Stop it first: %copilot stop"
+            return _way("Stop it first", "%copilot stop")
         case LauncherError(hint="Try again"):
-            return "Try again: %copilot serve"
+            return _way("Try again", "%copilot serve")
         case StoreError(setting="replay"):
-            return f"{error.hint}: `%config CopilotMagics.replay`"
+            return _way(error.hint, "%config CopilotMagics.replay")
         case StoreError(damaged=True):
-            return (
-                "`%copilot restore` brings back the last good copy, and what can still be read; "
-                "or name another file: `%config CopilotMagics.store`"
+            restore = _way(
+                "Bring back the last good copy, and what can be read", "%copilot restore"
             )
+            other = _way("Or name another file", "%config CopilotMagics.store")
+            return f"{restore}\n{other}"
         case StoreError():
-            return f"{error.hint}: `%config CopilotMagics.store`"
+            return _way(error.hint, "%config CopilotMagics.store")
     return error.hint
 
 
 def _after_prompt(error: PromptError) -> str:
     match error:
         case RefusedError(base_url=url) if is_loopback(url):
-            return (
-                "Start a server: `%copilot serve`, a small model on this machine; or gpt4free, "
-                '`pip install "g4f[api]"` and `g4f api --no-gui --port 1337`; '
-                f"or name yours: {_ADDRESS}"
+            return "\n".join(
+                [
+                    _way("Start a small model on this machine", "%copilot serve"),
+                    _way(
+                        "Start gpt4free, in a terminal",
+                        'pip install "g4f[api]"',
+                        "g4f api --no-gui --port 1337",
+                    ),
+                    _way("Ask another server, such as Ollama", _config("base_url", _OLLAMA)),
+                ]
             )
         case RefusedError():
-            return f"Start that server, or name yours: {_ADDRESS}"
+            other = _way("Ask another one, such as Ollama here", _config("base_url", _OLLAMA))
+            return f"Start that server\n{other}"
         case ConnectTimeoutError():
-            return "Check the address, the network and the firewall: `%copilot doctor`"
+            return _way("Check the address, the network and the firewall", "%copilot doctor")
         case NameResolutionError() | TLSError() | ProxyError():
             return error.hint
         case ConnectError() | MalformedAnswerError():
             return _DOCTOR
         case FirstTokenTimeoutError(seconds=seconds):
-            return (
-                "Does the server wait for a login in its browser? To wait longer: "
-                f"{_config('first_token_timeout', 2 * seconds)}"
-            )
+            longer = _way("Wait longer", _config("first_token_timeout", 2 * seconds))
+            return f"Log in, if the server waits for that in its browser\n{longer}"
         case StatusError():
             return _after_status(error)
         case ErrorEventError(login=login, logged=logged) if login or logged:
-            return f"{error.hint}: `%copilot providers`"
+            return f"{error.hint}\n{_PROVIDERS}"
         case EmptyAnswerError():
-            return "Ask again, `%copilot retry`, or another model or provider"
+            others = _way("Ask another model or provider", "%copilot models", "%copilot providers")
+            return f"{_RETRY}\n{others}"
     if error.begun:
-        return f"What arrived is kept; `{CONTINUE}` asks for the rest"
-    return "Ask again: `%copilot retry`"
+        return _way("What arrived is kept; ask for the rest", CONTINUE)
+    return _RETRY
 
 
 def _after_status(error: StatusError) -> str:
     match error:
         case ContextLengthError():
-            return "Ask in a new conversation, `%%copilot --new`, or ask less at once"
+            new = _way("Ask in a new conversation, in a cell that begins with", "%%copilot --new")
+            return f"{new}\nAsk less at once"
         case AuthenticationError(login=True) | ServerError(login=True) | ServerError(logged=True):
-            return f"{error.hint}: `%copilot providers`"
-        case AuthenticationError():
-            return error.hint
+            return f"{error.hint}\n{_PROVIDERS}"
+        case AuthenticationError(with_key=with_key):
+            what = "Check the API key, or give another" if with_key else "Give the server's API key"
+            return "\n".join(
+                [
+                    _way(f"{what} (what you type is neither shown nor saved)", _KEY),
+                    "Set COPILOT_API_KEY in the environment before Jupyter starts",
+                ]
+            )
         case NotFoundError(missing="path", suggestion=url) if url:
-            return f"The address lacks the usual /v1: {_config('base_url', url)}"
+            return _way("The address lacks the usual /v1", _config("base_url", url))
         case NotFoundError(missing=missing) if missing in ("provider", "model"):
+            others = _way("See which there are", f"%copilot {missing}s")
             if error.suggestion:
-                setting = _config(missing, error.suggestion)
-                return f"{setting}, or another of `%copilot {missing}s`"
-            return f"See which there are: `%copilot {missing}s`"
+                return f"{_way('Take', _config(missing, error.suggestion))}\n{others}"
+            return others
         case RateLimitError(quota_exhausted=False):
-            return f"{error.hint}: `%copilot retry`"
+            return _way(error.hint, "%copilot retry")
         case RateLimitError():
             return error.hint
         case ServerError():
-            return "Look into the server's log, or ask again: `%copilot retry`"
+            return f"{_RETRY}\nLook into the server's log"
         case BadRequestError(models=models) if models:
-            return _config("model", models[0])
+            return _way("Name a model", _config("model", models[0]))
         case BadRequestError():
-            return "Check the model and the options: `%copilot status`"
+            return _way("Check the model and the options", "%copilot status")
     return _DOCTOR if isinstance(error, NotFoundError) else error.hint or _DOCTOR
-
-
-def _config(setting: str, value: object) -> str:
-    shown = f"{value:g}" if isinstance(value, float) else repr(value)
-    return f"`%config CopilotMagics.{setting} = {shown}`"
 
 
 def _quoted(name: str) -> str:

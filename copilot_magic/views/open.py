@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator
 from contextlib import closing
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..wire.chunks import Delta, Waiting
 from .cell import CellView
+from .outputs import Budget
 from .terminal import PlainView, TerminalView
 from .view import View, in_kernel
 
@@ -42,14 +44,22 @@ def open_view(
         from IPython.core.displaypub import CapturingDisplayPublisher
 
         publisher = shell.display_pub
+        # A capture would keep every paint.
+        live = not isinstance(publisher, CapturingDisplayPublisher)
         return CellView(
             publisher.publish,
             asked,
+            budget=_budget_of(shell.execution_count) if live else None,
             remote_images=remote_images,
-            # A capture would keep every paint.
-            live=not isinstance(publisher, CapturingDisplayPublisher),
+            live=live,
         )
     return TerminalView(asked) if sys.stdout.isatty() else PlainView()
+
+
+@lru_cache(maxsize=1)
+def _budget_of(execution_count: int) -> Budget:
+    """Return what the answers of the cell that runs now share."""
+    return Budget()
 
 
 def show(events: Generator[Delta | Waiting, None, None], view: View) -> None:

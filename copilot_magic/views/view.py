@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from ..chat.turn import Turn
-from ..text import escape
+from ..text import count_of, escape
 from ..wire.chunks import Delta, Waiting
 
 __all__ = ["QUIET_START", "Footer", "View", "WaitingLine", "in_kernel", "next_try"]
@@ -52,10 +52,8 @@ class Footer:
         if turn.status == "failed" and not turn.answer:
             return cls([], [])
         facts = [turn.model, turn.provider, f"{turn.elapsed:.1f} s" if turn.elapsed else ""]
-        tokens = (turn.usage or {}).get("completion_tokens")
-        writing = turn.elapsed - (turn.first_token or 0.0)
-        if isinstance(tokens, int) and tokens > 1 and writing > 0 and not turn.replayed:
-            facts.append(f"{tokens / writing:.0f} tokens/s")
+        if not turn.replayed:
+            facts += _tokens(turn)
         facts.append(name)
         marks = list(turn.marks)
         if advice and turn.status == "complete" and turn.cut_off:
@@ -72,6 +70,25 @@ class Footer:
         parts = [escape(fact) for fact in self.facts]
         parts += [f'<span class="copilot-mark">{escape(mark)}</span>' for mark in self.marks]
         return f'<div class="copilot-footer">{" · ".join(parts)}</div>' if parts else ""
+
+
+def _tokens(turn: Turn) -> list[str]:
+    """Return how many tokens went in and out, and how fast, as far as the server says so."""
+    usage = turn.usage or {}
+    sent, received = (usage.get(name) for name in ("prompt_tokens", "completion_tokens"))
+    facts = []
+    if _is_count(sent) and _is_count(received):
+        facts.append(f"{sent:,} → {count_of(received, 'token')}")
+    elif _is_count(received):
+        facts.append(count_of(received, "token"))
+    writing = turn.elapsed - (turn.first_token or 0.0)
+    if _is_count(received) and received > 1 and writing > 0:
+        facts.append(f"{received / writing:.0f} tokens/s")
+    return facts
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**12
 
 
 class WaitingLine:

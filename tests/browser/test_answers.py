@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import threading
@@ -38,6 +39,31 @@ def as_markdown(some: list[str]) -> str:
 
 def words_in(text: str) -> list[str]:
     return re.findall(r"p\d+w\d+", text)
+
+
+# Records where each block of an answer is, from the top of the cell's output, after each change.
+TRACK = """
+index => {
+    const area = window.jupyterapp.shell.currentWidget.content.widgets[index].outputArea.node;
+    window.places = [];
+    const note = () => {
+        const top = area.getBoundingClientRect().top;
+        const all = area.querySelectorAll('.copilot-answer > :not(style), .copilot-answer li');
+        const blocks = [...all].filter(
+            block => block.offsetParent && !block.className.includes('copilot-status'));
+        window.places.push(
+            blocks.map(b => [b.innerText.trim(), b.getBoundingClientRect().top - top]));
+    };
+    window.tracking = new MutationObserver(note);
+    window.tracking.observe(area, {childList: true, subtree: true, characterData: true});
+}
+"""
+
+
+def places(notebook: Notebook) -> list[list[tuple[str, float]]]:
+    """Stop recording; return the text and the top of each block after each change."""
+    states = notebook.page.evaluate("() => (window.tracking.disconnect(), window.places)")
+    return [[(text, top) for text, top in state] for state in states]
 
 
 class Paced:
@@ -86,8 +112,8 @@ def test_no_change_removes_or_repeats_what_was_seen(
     notebook: Notebook, server: ScriptedServer
 ) -> None:
     """The answer has all kinds of blocks, and enough of them that outputs are merged."""
-    text = sample(13_000)
-    server.script(Paced(text, 20, pause=0.01))
+    text = sample(30_000)
+    server.script(Paced(text, 50, pause=0.01))
     index = notebook.ask("?", wait=False)
     notebook.record(index)
     notebook.wait()
@@ -148,6 +174,197 @@ def test_outputs_of_a_long_answer_are_not_folded_and_look_like_one_text(
         }"""
     )
     assert len(gaps) == 199 and max(gaps) - min(gaps) <= 1
+
+
+EVERYTHING = (
+    "# Title\n\nFirst words.\n\n- one\n- two\n\nMore words.\n\n```python\nx = 1\n```\n\n## Head\n\n"
+    "| a | b |\n| - | - |\n| 1 | 2 |\n\n> quoted\n\n1. three\n\n2. four\n\n### Low\n\nThe end."
+)
+
+
+@pytest.mark.parametrize("times", [1, 5], ids=["short", "in several outputs"])
+def test_no_block_moves_when_it_is_settled_or_when_the_answer_ends(
+    notebook: Notebook, server: ScriptedServer, times: int
+) -> None:
+    """The same blocks have the same space between them in one output and in two."""
+    server.script(Paced("\n\n".join([EVERYTHING] * times), 6, pause=0.01))
+    index = notebook.ask("?", wait=False)
+    notebook.page.evaluate(TRACK, index)
+    notebook.wait()
+    expect(notebook.output(index).locator(".copilot-footer")).to_be_visible()
+    states = places(notebook)
+    assert len(states) > 5
+    assert (notebook.output(index).locator(".copilot-part").count() > 1) == (times > 1)
+    for before, after in itertools.pairwise(states):
+        assert len(after) >= len(before)
+        for (_, top), (_, new_top) in zip(before, after, strict=False):
+            assert new_top == pytest.approx(top, abs=1)
+    # Whichever output a block is in, it is as far from the one before.
+    end = states[-1][:-1]
+    count = len(end) // times
+    gaps = [
+        [end[i + 1][1] - end[i][1] for i in range(n * count, (n + 1) * count - 1)]
+        for n in range(times)
+    ]
+    for other in gaps[1:]:
+        assert other == pytest.approx(gaps[0], abs=1)
+
+
+ROWS = "".join(f"| {n} | **word** {n} | {n * n} |\n" for n in range(200))
+ITEMS = "".join(f"- **item {n}** and some words that fill most of the line\n" for n in range(60))
+
+
+@pytest.mark.parametrize("tag", ["table", "ul"])
+def test_a_long_table_or_list_is_one_in_the_end_and_does_not_move(
+    notebook: Notebook, server: ScriptedServer, tag: str
+) -> None:
+    block = f"| a | b | c |\n| - | - | -: |\n{ROWS}" if tag == "table" else ITEMS
+    text = f"{as_markdown(words(20))}\n\n{block}\n{as_markdown(words(3))}"
+    server.script(Paced(text, 40, pause=0.005))
+    index = notebook.ask("?", wait=False)
+    notebook.page.evaluate(TRACK, index)
+    notebook.wait()
+    output = notebook.output(index)
+    expect(output.locator(".copilot-footer")).to_be_visible()
+    assert output.locator(tag).count() == 1
+    assert output.locator("tbody tr, li").count() == (200 if tag == "table" else 60)
+    gaps = output.evaluate(
+        """area => {
+            const boxes = [...area.querySelectorAll('tr, li')].map(b => b.getBoundingClientRect());
+            return boxes.slice(1).map((box, i) => Math.round(box.top - boxes[i].bottom));
+        }"""
+    )
+    assert max(gaps) - min(gaps) <= 1
+    # The paragraphs below it stay where they were before it became one.
+    last = [[top for text, top in state if text.startswith("p2w0 ")] for state in places(notebook)]
+    tops = [state[-1] for state in last if len(state) == 2]
+    assert tops and max(tops) - min(tops) <= 3, tops
+
+
+def test_many_answers_of_one_cell_are_not_folded_and_leave_no_empty_output(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
+    """JupyterLab hides the outputs of a cell after the fiftieth."""
+    server.script(lambda exchange: Paced("Some words.\n\n- a\n- b\n\nThe end.", 9)(exchange))
+    index = notebook.run(
+        "from copilot_magic import ask\nfor number in range(45):\n    ask(f'number {number}')"
+    )
+    output = notebook.output(index)
+    expect(output.locator(".copilot-footer")).to_have_count(45)
+    children = output.evaluate(
+        "area => [...area.querySelectorAll('.jp-OutputArea-child')].map(c => c.innerText.trim())"
+    )
+    assert len(children) == 45 and all(text.startswith("Some words.") for text in children)
+    assert len(notebook.save()["cells"][index]["outputs"]) == 45
+
+
+def test_the_lines_of_an_error_are_not_broken_and_are_copied_as_they_stand(
+    notebook: Notebook,
+) -> None:
+    notebook.run("%config CopilotMagics.base_url = 'http://127.0.0.1:9/v1'")
+    output = notebook.output(notebook.ask("?"))
+    error = output.locator("pre").first
+    lines = error.inner_text().rstrip("\n").split("\n")
+    assert lines[0] == "RefusedError: No server is listening at http://127.0.0.1:9/v1"
+    assert [line for line in lines if line.startswith("    ")] == [
+        "    %copilot serve",
+        '    pip install "g4f[api]"',
+        "    g4f api --no-gui --port 1337",
+        "    %config CopilotMagics.base_url = 'http://localhost:11434/v1'",
+    ]
+    height, line_height = error.evaluate(
+        "node => [node.getBoundingClientRect().height,"
+        " parseFloat(getComputedStyle(node).lineHeight)]"
+    )
+    assert height / line_height == pytest.approx(len(lines), abs=0.5)
+    command = next(line for line in lines if "%config" in line)
+    assert notebook.run(command) and notebook.run("%copilot status")
+
+
+def accessible(notebook: Notebook, selector: str) -> tuple[str, dict[str, Any]]:
+    """Return the role and the properties of an element in the browser's accessibility tree."""
+    devtools = notebook.page.context.new_cdp_session(notebook.page)
+    element = devtools.send(
+        "Runtime.evaluate",
+        {"expression": f"[...document.querySelectorAll({selector!r})].pop()"},
+    )["result"]["objectId"]
+    tree = devtools.send(
+        "Accessibility.getPartialAXTree", {"objectId": element, "fetchRelatives": False}
+    )
+    node = tree["nodes"][0]
+    found = {p["name"]: p["value"].get("value") for p in node.get("properties", ())}
+    return node.get("role", {}).get("value", ""), found
+
+
+def test_a_screen_reader_hears_of_the_wait_and_reads_the_answer_when_it_is_whole(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
+    begin, end = threading.Event(), threading.Event()
+
+    def script(exchange: Exchange) -> None:
+        exchange.wait(begin)
+        exchange.start()
+        exchange.delta("The first words.")
+        exchange.wait(end)
+        exchange.delta(" The last.")
+        exchange.finish()
+        exchange.done()
+
+    server.script(script)
+    index = notebook.ask("?", wait=False)
+    expect(notebook.output(index).locator(".copilot-status")).to_be_visible()
+    role, found = accessible(notebook, ".copilot-status")
+    assert (role, found["live"]) == ("status", "polite")
+    expect(notebook.output(index)).to_contain_text("1 s")
+    assert accessible(notebook, ".copilot-status")[1].get("live", "off") == "off"
+    begin.set()
+    expect(notebook.output(index)).to_contain_text("The first words.")
+    _, found = accessible(notebook, ".copilot-part")
+    assert found.get("busy") and found.get("live", "off") == "off"
+    end.set()
+    notebook.wait()
+    expect(notebook.output(index)).to_contain_text("The last.")
+    _, found = accessible(notebook, ".copilot-part")
+    assert found["live"] == "polite" and not found.get("busy")
+
+
+def test_a_long_answer_is_not_put_into_a_scroll_box(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
+    """Notebook 7 does so with outputs of more than 100 lines, also while they grow."""
+    text = as_markdown(words(160))
+    script = Paced(text, 100, stop_at=9 * len(text) // 10)
+    server.script(script)
+    index = notebook.ask("?", wait=False)
+    expect(notebook.output(index)).to_contain_text("p140w11")
+    boxes = []
+    for step in range(2):
+        notebook.page.wait_for_timeout(500)
+        area = notebook.cell(index).locator(".jp-Cell-outputArea")
+        boxes.append(area.evaluate("a => [a.clientHeight, a.scrollHeight]"))
+        if not step:
+            script.go_on.set()
+            notebook.wait()
+    for visible, whole in boxes:
+        assert whole > 1_300 and visible >= whole - 1
+
+
+def test_past_a_million_characters_an_answer_is_plain_text_and_the_page_stays_alive(
+    jupyter: Jupyter, server: ScriptedServer
+) -> None:
+    text = as_markdown(words(20_000))
+    assert len(text) > 1_900_000
+    server.script(Paced(text, 4_000))
+    with jupyter.notebook() as notebook:
+        notebook.use(server)
+        index = notebook.ask("?")
+        foot = notebook.output(index).locator(".copilot-footer")
+        expect(foot).to_contain_text("plain text from character", timeout=60_000)
+        outputs = notebook.save()["cells"][index]["outputs"]
+        printed = "".join("".join(o["text"]) for o in outputs if o["output_type"] == "stream")
+        sources = ["".join(o.get("data", {}).get("text/plain", "")) for o in outputs]
+        assert "".join(sources) + printed.rstrip() == text.rstrip()
+        assert notebook.seen(notebook.run(f"_copilot == {text!r}")).endswith("True")
 
 
 @pytest.mark.parametrize("tokens", [2_000, 20_000])

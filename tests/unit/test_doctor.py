@@ -93,7 +93,9 @@ def test_an_address_without_v1(healthy: ScriptedServer) -> None:
     assert f"base_url = '{root}/v1'" in fix(found)
 
 
-@pytest.mark.parametrize(("key", "words"), [(None, "Put the server's"), (KEY, "Check the API key")])
+@pytest.mark.parametrize(
+    ("key", "words"), [(None, "Give the server's"), (KEY, "Check the API key")]
+)
 def test_a_key_that_is_missing_or_refused(
     healthy: ScriptedServer, key: str | None, words: str
 ) -> None:

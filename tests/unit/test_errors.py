@@ -32,6 +32,28 @@ def test_an_error_is_one_line_that_ends_in_what_to_do() -> None:
     assert error._render_traceback_() == ["CopilotError: it broke. Fix it"]
 
 
+def test_an_error_with_several_ways_out_has_a_line_for_each() -> None:
+    error = CopilotError("it broke", "Fix it:\n    fix  it\n    and\rtry\nAsk again")
+    assert error._render_traceback_() == [
+        "CopilotError: it broke",
+        "Fix it:",
+        "    fix it",
+        "    and try",
+        "Ask again",
+    ]
+    assert str(error) == "it broke. Fix it: fix it, then and try; or ask again"
+
+
+def test_no_line_is_so_long_that_it_is_broken_in_a_word() -> None:
+    command = "    command " + "word " * 40
+    error = CopilotError("it broke " * 20, f"Read this long hint {'again ' * 30}:\n{command}")
+    lines = error._render_traceback_()
+    assert [line for line in lines if len(line) > 79] == [command.rstrip()]
+    assert " ".join(lines[:3]).startswith("CopilotError: it broke it broke")
+    long_word = CopilotError("no server is at http://" + "x" * 100, "Ask again")
+    assert long_word._render_traceback_()[-1] == "Ask again"
+
+
 def test_a_status_error_knows_its_status() -> None:
     error = StatusError("busy", status=429, retry_after=2.5)
     assert (error.status, error.retry_after, str(error)) == (429, 2.5, "busy")

@@ -175,7 +175,7 @@ def test_the_doctor_says_what_is_well_and_how_to_fix_what_is_not(
     magics = shell.magics_manager.registry["CopilotMagics"]
     text = printed(capsys, magics.notebook.up_to_date(), "doctor")
     assert "✗ server" in text
-    assert "    Start a server: `%copilot serve`" in text
+    assert "    Start a small model on this machine:\n        %copilot serve\n" in text
 
 
 def test_the_doctor_does_not_send_to_itself(

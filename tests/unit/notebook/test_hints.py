@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import re
 from pathlib import Path
 
@@ -62,6 +63,7 @@ EXAMPLES = [
     (MalformedAnswerError("x"), "%copilot doctor"),
     (ContextLengthError("x"), "%%copilot --new"),
     (AuthenticationError("x", "Log in", login=True), "%copilot providers"),
+    (AuthenticationError("x", "Check the API key"), "getpass.getpass()"),
     (NotFoundError("x", missing="model"), "%copilot models"),
     (NotFoundError("x", missing="provider", suggestion="A"), "provider = 'A'"),
     (NotFoundError("x", suggestion="http://h/v1"), "base_url = 'http://h/v1'"),
@@ -87,13 +89,56 @@ def test_the_commands_that_a_hint_names_exist(error: CopilotError) -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        AuthenticationError("x", "Check the API key"),
         RateLimitError("x", "Nothing is left to spend", quota_exhausted=True),
         LauncherError("x", "Its log: y"),
     ],
 )
 def test_an_error_that_no_magic_fixes_keeps_its_own_hint(error: CopilotError) -> None:
     assert next_step(error) == error.hint
+
+
+@pytest.mark.parametrize("error", [error for error, _ in EXAMPLES], ids=lambda e: type(e).__name__)
+def test_a_command_stands_alone_on_its_line(error: CopilotError) -> None:
+    lines = next_step(error).split("\n")
+    for before, line in itertools.pairwise(["", *lines]):
+        assert "`" not in line
+        if re.search(r"%copilot|%config|pip install|g4f api|getpass", line):
+            assert line.startswith("    ") and before.endswith((":", '"g4f[api]"', "models"))
+        else:
+            assert not line.startswith(" ")
+
+
+def test_a_refused_connection_has_three_ways_out() -> None:
+    error = RefusedError("No server is listening at http://localhost:1337/v1")
+    error.base_url = "http://localhost:1337/v1"
+    error.hint = next_step(error)
+    assert error._render_traceback_() == [
+        "RefusedError: No server is listening at http://localhost:1337/v1",
+        "Start a small model on this machine:",
+        "    %copilot serve",
+        "Start gpt4free, in a terminal:",
+        '    pip install "g4f[api]"',
+        "    g4f api --no-gui --port 1337",
+        "Ask another server, such as Ollama:",
+        "    %config CopilotMagics.base_url = 'http://localhost:11434/v1'",
+    ]
+    assert str(error) == (
+        "No server is listening at http://localhost:1337/v1. "
+        "Start a small model on this machine: %copilot serve; or "
+        'start gpt4free, in a terminal: pip install "g4f[api]", then g4f api --no-gui --port 1337; '
+        "or ask another server, such as Ollama: "
+        "%config CopilotMagics.base_url = 'http://localhost:11434/v1'"
+    )
+
+
+def test_a_key_is_asked_for_so_that_nothing_shows_it() -> None:
+    """A key in a cell is saved with the notebook."""
+    lines = next_step(AuthenticationError("x", "Put the key into COPILOT_API_KEY")).split("\n")
+    (command,) = [line.strip() for line in lines if line.startswith("    ")]
+    assert ast.unparse(ast.parse(command)).splitlines() == [
+        "import os, getpass",
+        "os.environ['COPILOT_API_KEY'] = getpass.getpass()",
+    ]
 
 
 def test_every_kind_of_error_of_a_prompt_has_a_next_step() -> None:

@@ -67,13 +67,14 @@ def test_unloading_leaves_nothing_behind(magics: CopilotMagics, shell: Interacti
     assert not [name for name in shell.strdispatchers["complete_command"].strs if "copilot" in name]
 
 
-def test_an_error_is_one_line_that_names_a_magic(
+def test_an_error_names_a_magic_on_a_line_of_its_own(
     magics: CopilotMagics, server: ScriptedServer
 ) -> None:
     with pytest.raises(UsageError) as caught:
         magics.command("use nobody")
-    (line,) = caught.value._render_traceback_()
-    assert line.endswith("there is no conversation 'nobody'. %copilot list shows them")
+    message, *hint = caught.value._render_traceback_()
+    assert message.endswith("there is no conversation 'nobody'")
+    assert hint == ["See which there are:", "    %copilot list"]
 
 
 def test_a_prompt_on_the_line_of_a_cell_without_a_body_is_asked(

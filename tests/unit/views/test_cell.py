@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from front_end import FrontEnd
+from rendering import at_once, text_of
 
 from copilot_magic.chat.turn import Turn
 from copilot_magic.markdown.stream import Stream
@@ -46,12 +47,115 @@ def shown(*events: Delta | Waiting, **values: Any) -> FrontEnd:
     return front_end
 
 
-def test_a_short_answer_ends_as_one_output_with_its_source() -> None:
-    front_end = shown(Delta(content="# Title\n\nOne\n\n"), Delta(content="Two `x`"))
-    first, *others = front_end.outputs.values()
+def pieces_of(text: str, size: int = 50) -> list[str]:
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def test_a_short_answer_is_one_output_with_its_source() -> None:
+    front_end = FrontEnd()
+    # Without a pause between paints, every event is painted.
+    view = cell_view(front_end, min_interval=0.0, max_interval=0.0, quiet_start=0.0)
+    view.start()
+    front_end.wait_for("Waiting")
+    text = "# Title\n\nOne\n\nTwo `x`\n\n- a\n- b\n\nThree"
+    for piece in pieces_of(text, 3):
+        view.feed(Delta(content=piece))
+        time.sleep(0.01)
+    finish(view, text)
+    (first,) = front_end.outputs.values()
     assert "Title" in first["text/html"] and "Two <code>x</code>" in first["text/html"]
-    assert first["text/markdown"] == first["text/plain"] == "# Title\n\nOne\n\nTwo `x`"
-    assert all(other == {"text/html": "", "text/plain": ""} for other in others)
+    assert first["text/markdown"] == first["text/plain"] == text
+
+
+LONG_BLOCKS = {
+    "table": "| a | b |\n| - | - |\n" + "".join(f"| {n} | *row* {n} |\n" for n in range(300)),
+    "ul": "".join(f"- **item {n}**: with some words that fill the line\n" for n in range(150)),
+}
+
+
+@pytest.mark.parametrize("tag", LONG_BLOCKS)
+def test_a_long_table_or_list_is_one_in_the_end(tag: str) -> None:
+    text = "".join(f"Words before it, {n}.\n\n" for n in range(100))
+    text += f"{LONG_BLOCKS[tag]}\nAfter it.\n"
+    front_end = FrontEnd()
+    view = cell_view(front_end, min_interval=0.0, max_interval=0.0)
+    view.start()
+    for piece in pieces_of(text):
+        view.feed(Delta(content=piece))
+        time.sleep(0.002)
+    finish(view, text, notes=["the foot"])
+    html = "".join(data["text/html"] for data in front_end.outputs.values())
+    assert html.count(f"<{tag}>") == 1 and "copilot-cont" not in re.sub(
+        "<style>.*?</style>", "", html
+    )
+    expected = text_of(at_once(text))
+    assert front_end.seen.split() == [*expected.split(), "the", "foot"]
+    assert "".join(data["text/plain"] for data in front_end.outputs.values()) == text
+
+
+def test_what_is_rendered_again_at_the_end_is_shown_where_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A definition at the end of the text is known only then."""
+    seen: list[str] = []
+
+    def render_knowing_all(text: str, *, remote_images: bool) -> str:
+        seen.append(text)
+        return at_once(text)
+
+    monkeypatch.setattr("copilot_magic.views.cell.render", render_knowing_all)
+    text = f"See [one][1].\n\n{'words ' * 500}\n\nAnd [two][1].\n\n[1]: https://example.org/one\n"
+    front_end = shown(*(Delta(content=piece) for piece in pieces_of(text)))
+    html = "".join(data["text/html"] for data in front_end.outputs.values())
+    assert html.count('href="https://example.org/one"') == 2
+    assert front_end.seen.split() == ["See", "one.", *["words"] * 500, "And", "two."]
+    assert seen == [text]
+
+
+def test_an_answer_without_parts_and_definitions_is_rendered_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("copilot_magic.views.cell.render")
+    assert "One" in shown(Delta(content="One [two] `[x]: y`\n\nthree: [four]")).seen
+
+
+def test_past_a_limit_the_answer_is_plain_text_below_and_the_footer_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = "".join(f"**word{n}**\n\n" for n in range(1_000))
+    front_end = FrontEnd()
+    view = cell_view(front_end, rendered=2_000, shown=10_000)
+    show(deltas(*pieces_of(text, 700)), view)
+    finish(view, text)
+    plain = capsys.readouterr().out
+    rendered = front_end.outputs.values()
+    source = "".join(data["text/plain"] for data in rendered)
+    assert 1_900 < len(source) <= 2_000 and source.endswith("\n")
+    assert source + plain.removesuffix("\n") == text[:10_000].removesuffix("\n")
+    assert f"plain text from character {len(source) + 1:,} on" in front_end.seen
+    assert f"the last {len(text) - 10_000:,} characters are kept, not shown" in front_end.seen
+    largest = max(len(str(data)) for _, data in front_end.messages)
+    assert largest < 40_000
+
+
+def test_an_answer_just_within_the_limit_is_rendered(capsys: pytest.CaptureFixture[str]) -> None:
+    front_end = FrontEnd()
+    view = cell_view(front_end, rendered=9)
+    show(deltas("**12345**"), view)
+    finish(view, "**12345**")
+    assert "12345" in front_end.seen and "plain" not in front_end.seen
+    assert capsys.readouterr().out == ""
+
+
+def test_the_waiting_line_is_read_once() -> None:
+    front_end = FrontEnd()
+    view = cell_view(front_end, quiet_start=0.0)
+    view.start()
+    front_end.wait_for("Waiting for Copilot … 2 s")
+    finish(view, status="interrupted")
+    lines = [d["text/html"] for _, d in front_end.messages if 'role="status"' in d["text/html"]]
+    assert len(lines) >= 2
+    assert ['aria-live="off"' in line for line in lines] == [False] + [True] * (len(lines) - 1)
 
 
 def test_a_long_answer_ends_whole_in_its_outputs_with_its_source_once() -> None:

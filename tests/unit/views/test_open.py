@@ -19,7 +19,9 @@ from copilot_magic.wire.chunks import Delta, Waiting
 
 def test_the_view_fits_the_front_end(capsys: pytest.CaptureFixture[str]) -> None:
     kernel: Any = SimpleNamespace(
-        kernel=object(), display_pub=SimpleNamespace(publish=lambda *_, **__: None)
+        kernel=object(),
+        display_pub=SimpleNamespace(publish=lambda *_, **__: None),
+        execution_count=1,
     )
     assert isinstance(open_view(kernel, asked="Copilot"), CellView)
     assert type(open_view(kernel, asked="Copilot", raw=True)) is PlainView

@@ -20,11 +20,25 @@ FOOTERS: dict[str, tuple[dict[str, Any], str]] = {
             "first_token": 1.0,
             "usage": {"completion_tokens": 50},
         },
-        "gpt-x · Copilot · 3.0 s · 25 tokens/s · talk",
+        "gpt-x · Copilot · 3.0 s · 50 tokens · 25 tokens/s · talk",
     ),
+    "tokens in and out": (
+        {
+            "elapsed": 3.0,
+            "first_token": 1.0,
+            "usage": {"prompt_tokens": 1200, "completion_tokens": 50, "total_tokens": 1250},
+        },
+        "3.0 s · 1,200 → 50 tokens · 25 tokens/s · talk",
+    ),
+    "one token": ({"usage": {"prompt_tokens": 3, "completion_tokens": 1}}, "3 → 1 token · talk"),
+    "a share of the tokens": ({"usage": {"prompt_tokens": 3}}, "talk"),
     "no token counts": ({"model": "gpt-x", "elapsed": 3.0}, "gpt-x · 3.0 s · talk"),
     "odd token counts": (
-        {"elapsed": 3.0, "usage": {"completion_tokens": "many"}},
+        {"elapsed": 3.0, "usage": {"prompt_tokens": -1, "completion_tokens": "many"}},
+        "3.0 s · talk",
+    ),
+    "impossible token counts": (
+        {"elapsed": 3.0, "usage": {"prompt_tokens": True, "completion_tokens": 10**6000}},
         "3.0 s · talk",
     ),
     "interrupted": (
