@@ -29,6 +29,7 @@ __all__ = ["KEPT_LOGS", "SERVER_COMMAND", "LocalServer", "PortLostError", "launc
 
 SERVER_COMMAND = (sys.executable, "-m", "copilot_magic.local.server")
 KEPT_LOGS = 10
+_SECRET = re.compile(r"(?i)(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)$")
 
 
 @dataclass
@@ -150,14 +151,20 @@ def _spawn(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], Path]:
             stdout=subprocess.PIPE,
             stderr=log_file,
             cwd=directory,
-            # It must find the packages where this process does, whatever put them on the path.
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=_environment(),
             # Interrupting a cell must not interrupt the server.
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
             | getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
     return process, Path(name)
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment for the server: this process's, without its keys and passwords."""
+    kept = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
+    # It must find the packages where this process does, whatever put them on the path.
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def _loaded(
