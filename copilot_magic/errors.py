@@ -244,9 +244,11 @@ class AuthenticationError(StatusError):
         with_key: An API key was sent.
         login: The provider wants a login in the server's browser, not a key.
         provider: The provider that was asked for, or an empty string.
+        local_model: The server is a local model that another process started.
     """
 
     with_key: bool = False
+    local_model: bool = False
     login: bool = False
     provider: str = ""
 

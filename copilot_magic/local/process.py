@@ -21,9 +21,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import LauncherError
+from ..settings import LOCAL_MARK
 from ..text import count_of
 from .ports import get_models
 from .system import cache_directory, end_process, unwritable
+from .weights import WEIGHTS
 
 __all__ = ["KEPT_LOGS", "SERVER_COMMAND", "LocalServer", "PortLostError", "launch"]
 
@@ -56,6 +58,11 @@ class LocalServer:
     def port(self) -> int:
         """Return the port that it listens on."""
         return urlsplit(self.base_url).port or 0
+
+    @property
+    def is_small_model(self) -> bool:
+        """Say whether it serves the small model, and not a file of the user's."""
+        return self.path.name == WEIGHTS
 
     @property
     def pid(self) -> int:
@@ -118,12 +125,18 @@ def launch(
     """
     process, log_path = _spawn(command)
     api_key = secrets.token_urlsafe(32)
-    configuration = {"model": str(model), "port": port, "api_key": api_key, **(defaults or {})}
+    configuration = {
+        "model": str(model),
+        "port": port,
+        "api_key": api_key,
+        "mark": LOCAL_MARK[1],
+        **(defaults or {}),
+    }
     try:
         base_url = _loaded(process, configuration, timeout)
         if base_url is None:
             raise _failure(process, model, log_path, timeout)
-        status, document = get_models(base_url, api_key)
+        status, document, _ = get_models(base_url, api_key)
         if status != 200:
             raise LauncherError(
                 f"The local server answers with HTTP {status}", f"See its log: {log_path}"

@@ -1,10 +1,11 @@
 """The program in the local server's process: llama.cpp's HTTP server with one GGUF file.
 
 `process` starts it as ``python -m copilot_magic.local.server``, writes one line of JSON to its
-standard input and keeps that pipe open. The line holds ``model`` (a path), ``port`` and
-``api_key``, and may hold ``temperature``, ``top_p`` and ``max_tokens`` for requests that do not
-say. Once the model is loaded, the program writes one line of JSON with ``base_url`` to its standard
-output. It ends when the process that started it ends.
+standard input and keeps that pipe open. The line holds ``model`` (a path), ``port``, ``api_key``
+and ``mark`` (which tells other clients that this is a local model). It may hold what goes for
+requests that do not say: ``temperature``, ``top_p`` and ``max_tokens``. Once the model is loaded,
+the program writes one line of JSON with ``base_url`` to its standard output. It ends when the
+process that started it ends.
 
 It imports nothing else of this package, so that it starts quickly.
 """
@@ -76,7 +77,8 @@ def main() -> None:
     params.hostnames = ["127.0.0.1"]
     params.port = configuration["port"]
     params.api_keys = [configuration["api_key"]]
-    params.cors_origins = ""
+    # This is sent with every response, refusals included. It is no origin of any web page.
+    params.cors_origins = configuration["mark"]
     params.ui = False
     params.endpoint_slots = False  # it would show the prompts
     params.verbosity = 2  # errors and warnings

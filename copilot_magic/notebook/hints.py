@@ -116,6 +116,8 @@ def _after_status(error: StatusError) -> str:
             return "Ask in a new conversation, `%%copilot --new`, or ask less at once"
         case AuthenticationError(login=True) | ServerError(login=True) | ServerError(logged=True):
             return f"{error.hint}: `%copilot providers`"
+        case AuthenticationError(local_model=True):
+            return "`%copilot serve` starts one here"
         case AuthenticationError():
             return error.hint
         case NotFoundError(missing="path", suggestion=url) if url:

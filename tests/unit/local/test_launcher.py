@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,7 +19,7 @@ from copilot_magic.errors import LauncherError, PortInUseError
 from copilot_magic.local import launcher
 from copilot_magic.local.launcher import AlreadyRunning
 from copilot_magic.local.weights import SMALL_MODEL_DEFAULTS, WEIGHTS
-from copilot_magic.settings import Settings
+from copilot_magic.settings import LOCAL_MARK, Settings
 
 # --- What is on the port -------------------------------------------------------------------------
 
@@ -33,12 +34,12 @@ def test_a_chat_server_on_the_default_port_is_used(server: ScriptedServer) -> No
     assert launcher.running() is None
 
 
-def test_another_service_on_the_default_port_is_an_error_that_names_a_free_port(
+def test_another_service_on_a_requested_port_is_an_error_that_names_a_free_port(
     server: ScriptedServer,
 ) -> None:
     server.get.clear()
     with pytest.raises(PortInUseError, match=f"Port {server.port} is in use") as caught:
-        launcher.start(default_port=server.port)
+        launcher.start(port=server.port)
     free = caught.value.free_port
     assert caught.value.hint == f"Take another port, such as {free}"
     socket.create_server(("127.0.0.1", free)).close()
@@ -123,6 +124,21 @@ def test_without_xllamacpp_the_error_says_how_to_install_it(
 # --- What the process is told --------------------------------------------------------------------
 
 
+def told(cache: Path, gguf: Path, port: int | None = None, default_port: int = 0) -> Any:
+    """Return the line that the server's process is started with."""
+    keep = "import pathlib, sys; pathlib.Path('told').write_text(sys.stdin.readline())"
+    with pytest.raises(LauncherError):
+        launcher.start(gguf, port, default_port=default_port, command=[sys.executable, "-c", keep])
+    return json.loads((cache / "logs" / "told").read_text())
+
+
+def test_without_a_request_it_takes_a_free_port_and_leaves_the_default_one_to_others(
+    cache: Path, gguf: Path, unused_port: int
+) -> None:
+    assert told(cache, gguf, default_port=unused_port)["port"] == 0
+    assert told(cache, gguf, unused_port)["port"] == unused_port
+
+
 @pytest.mark.parametrize(
     ("name", "defaults"), [(WEIGHTS, SMALL_MODEL_DEFAULTS), ("other.gguf", {})]
 )
@@ -130,9 +146,7 @@ def test_only_the_small_model_gets_its_sampling_defaults(
     cache: Path, gguf: Path, unused_port: int, name: str, defaults: dict[str, float]
 ) -> None:
     model = gguf.rename(gguf.with_name(name))
-    keep = "import pathlib, sys; pathlib.Path('told').write_text(sys.stdin.readline())"
-    with pytest.raises(LauncherError):
-        launcher.start(model, unused_port, command=[sys.executable, "-c", keep])
-    told = json.loads((cache / "logs" / "told").read_text())
-    assert told.pop("api_key")
-    assert told == {"model": str(model), "port": unused_port, **defaults}
+    line = told(cache, model, unused_port)
+    assert line.pop("api_key")
+    assert line.pop("mark") == LOCAL_MARK[1]
+    assert line == {"model": str(model), "port": unused_port, **defaults}

@@ -61,6 +61,7 @@ EXAMPLES = [
     (MalformedAnswerError("x"), "%copilot doctor"),
     (ContextLengthError("x"), "%%copilot --new"),
     (AuthenticationError("x", "Log in", login=True), "%copilot providers"),
+    (AuthenticationError("x", "Start one", local_model=True), "%copilot serve` starts one here"),
     (NotFoundError("x", missing="model"), "%copilot models"),
     (NotFoundError("x", missing="provider", suggestion="A"), "provider = 'A'"),
     (NotFoundError("x", suggestion="http://h/v1"), "base_url = 'http://h/v1'"),
