@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +64,7 @@ def start(
     port: int | None = None,
     report: Report | None = None,
     *,
+    starting: Callable[[], None] | None = None,
     timeout: float = 600.0,
     default_port: int = DEFAULT_PORT,
     command: Sequence[str] = SERVER_COMMAND,
@@ -77,6 +78,7 @@ def start(
         path: A GGUF file; None is the small model, which is fetched at first use.
         port: The port on 127.0.0.1; None or 0 is any free port.
         report: Called with the bytes fetched so far and their total while the model is fetched.
+        starting: Called once the file is there, before the model is loaded.
         timeout: Longest time in seconds for the model to load.
         default_port: Where a chat server is looked for if neither `path` nor `port` is given.
         command: The program of the server's process.
@@ -104,6 +106,8 @@ def start(
             )
         model = fetch_weights(report) if model is None else model
         defaults = SMALL_MODEL_DEFAULTS if model.name == WEIGHTS else None
+        if starting is not None:
+            starting()
         try:
             _running = launch(model, port or 0, defaults, timeout=timeout, command=command)
         except PortLostError:

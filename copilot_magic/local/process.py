@@ -104,7 +104,7 @@ class PortLostError(Exception):
 def launch(
     model: Path,
     port: int,
-    defaults: Mapping[str, float] | None = None,
+    defaults: Mapping[str, float | str] | None = None,
     *,
     timeout: float = 600.0,
     command: Sequence[str] = SERVER_COMMAND,
@@ -114,8 +114,8 @@ def launch(
     Args:
         model: A GGUF file.
         port: The port on 127.0.0.1; 0 is any free port.
-        defaults: ``temperature``, ``top_p`` and ``max_tokens`` for requests that do not say; None
-            leaves them to llama.cpp.
+        defaults: What holds for requests that do not say, by the names that `server` lists; None
+            leaves it to llama.cpp and the model.
         timeout: Longest time in seconds for the model to load.
         command: The program; `server` says which line of JSON it reads and which one it writes.
 

@@ -57,16 +57,17 @@ def serve(notebook: Notebook, path: str | Path | None, port: int | None) -> None
     from ..local import launcher
 
     bar = ProgressBar(notebook.shell, "Fetching the small model, once")
+    result = ""
     try:
-        server = launcher.start(path, port, bar.update)
+        server = launcher.start(path, port, bar.update, starting=lambda: bar.note("Starting…"))
+        notebook.configure("base_url", server.base_url)
+        if isinstance(server, launcher.AlreadyRunning):
+            result = f"a server is running already at {server.base_url}: prompts go there"
+        else:
+            os.environ[LOCAL_URL], os.environ[LOCAL_KEY] = server.base_url, server.api_key
+            result = f"{server.model} answers at {server.base_url}\n{_description(server)}"
     finally:
-        bar.close()
-    notebook.configure("base_url", server.base_url)
-    if isinstance(server, launcher.AlreadyRunning):
-        say(f"a server is running already at {server.base_url}: prompts go there")
-        return
-    os.environ[LOCAL_URL], os.environ[LOCAL_KEY] = server.base_url, server.api_key
-    say(f"{server.model} answers at {server.base_url}\n{_description(server)}")
+        bar.close(result)
 
 
 def _description(server: LocalServer) -> str:

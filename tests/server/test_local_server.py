@@ -390,12 +390,57 @@ def test_the_defaults_hold_only_for_what_a_request_leaves_open(weights: Path) ->
         assert answer["usage"]["completion_tokens"] == 9
 
 
-def test_the_small_model_is_sampled_as_its_card_recommends(server: LocalServer) -> None:
+def test_the_small_model_gets_its_defaults_and_a_users_own_model_none(
+    server: LocalServer, weights: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.gguf"
+    mine.symlink_to(weights)
+    with launch(mine, 0) as other:
+        params, template = props(server)
+        others_params, others_template = props(other)
+    names = ("temperature", "top_p", "repeat_penalty", "dry_multiplier", "dry_allowed_length")
+    for name in names:
+        assert params[name] == pytest.approx(SMALL_MODEL_DEFAULTS[name])
+    assert (others_params["temperature"], others_params["dry_multiplier"]) == (
+        pytest.approx(0.8),
+        0.0,
+    )
+    assert "Keep your answers short" in template
+    assert "Keep your answers short" not in others_template
+
+
+FIRST_PROMPTS = ("Hello, i am Heiner. How are you?", "Tell me something about my name")
+
+
+def test_the_small_models_first_answers_are_short_and_do_not_loop(server: LocalServer) -> None:
+    messages: list[dict[str, str]] = []
+    for prompt in (*FIRST_PROMPTS, "What is pandas?", "Thank you", "Thank you"):
+        messages.append({"role": "user", "content": prompt})
+        choice = ask(server, "", messages=messages)[1]["choices"][0]
+        text = choice["message"]["content"]
+        messages.append({"role": "assistant", "content": text})
+        words = text.split()
+        phrases = [" ".join(words[i : i + 6]) for i in range(len(words) - 5)]
+        assert max(map(phrases.count, phrases), default=1) <= 2, f"it loops: {text}"
+        if prompt in FIRST_PROMPTS:
+            assert choice["finish_reason"] == "stop"
+            assert 3 < len(words) < 100, text
+
+
+def test_a_system_message_of_the_user_replaces_the_default_one(server: LocalServer) -> None:
+    def tokens(*messages: dict[str, str]) -> int:
+        usage = ask(server, "", messages=messages, max_tokens=1)[1]["usage"]
+        return int(usage["prompt_tokens"])
+
+    user = {"role": "user", "content": "Hi"}
+    assert tokens(user) > tokens({"role": "system", "content": "Be kind."}, user)
+
+
+def props(server: LocalServer) -> tuple[dict[str, Any], str]:
+    """Return the sampling parameters of a server, and its chat template."""
     connection = HTTPConnection("127.0.0.1", server.port, timeout=120)
     with contextlib.closing(connection):
         headers = {"Authorization": f"Bearer {server.api_key}"}
         connection.request("GET", "/props", headers=headers)
         props = json.loads(connection.getresponse().read())
-    params = props["default_generation_settings"]["params"]
-    for name in ("temperature", "top_p"):
-        assert params[name] == pytest.approx(SMALL_MODEL_DEFAULTS[name])
+    return props["default_generation_settings"]["params"], props["chat_template"]

@@ -139,6 +139,17 @@ def test_without_a_request_it_takes_a_free_port_and_leaves_the_default_one_to_ot
     assert told(cache, gguf, unused_port)["port"] == unused_port
 
 
+def test_it_is_said_that_the_model_is_being_loaded(cache: Path, gguf: Path) -> None:
+    said: list[bool] = []
+    with pytest.raises(LauncherError):
+        launcher.start(
+            gguf,
+            starting=lambda: said.append(True),
+            command=[sys.executable, "-c", "pass"],
+        )
+    assert said == [True]
+
+
 @pytest.mark.parametrize(
     ("name", "defaults"), [(WEIGHTS, SMALL_MODEL_DEFAULTS), ("other.gguf", {})]
 )
