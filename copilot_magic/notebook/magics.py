@@ -19,6 +19,7 @@ from .asking import ask_prompt, preview_prompt
 from .commands import commands_help, run_command
 from .completion import add_completion, remove_completion
 from .hints import with_hints
+from .preloading import preload_after_cell
 from .serving import serve, stop_for_now
 from .shell import Notebook
 from .traits import setting_traits, settings_of
@@ -79,6 +80,7 @@ class CopilotMagics(Magics):
     Attributes:
         environment: The settings that the environment makes: the traits' defaults.
         notebook: What the magics work with.
+        cancel_preloading: Leaves the libraries of the first prompt to that prompt.
     """
 
     # Traits have to be there when their class is made; all of them come from `Settings`.
@@ -90,6 +92,7 @@ class CopilotMagics(Magics):
         if session is None:
             session = Session(settings_of(self), notebook=os.environ.get("JPY_SESSION_NAME", ""))
         self.notebook = Notebook(shell, session, configure=self.set_trait)
+        self.cancel_preloading = preload_after_cell(shell)
 
     def up_to_date(self) -> Notebook:
         """Return the notebook, its session with the settings as they are now."""
@@ -141,6 +144,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     magics = manager.registry.pop("CopilotMagics", None)
     if magics is None:
         return
+    magics.cancel_preloading()
     session = magics.notebook.session
     atexit.unregister(session.close)
     session.close()
