@@ -137,7 +137,17 @@ class UnknownConversationError(UsageError):
 
 
 class LauncherError(CopilotError):
-    """The local model could not be started."""
+    """The local model could not be started.
+
+    Attributes:
+        package: What pip has to install first, or an empty string.
+        path: The file that is no model, or an empty string.
+        passing: Another try may succeed.
+    """
+
+    package: str = ""
+    path: str = ""
+    passing: bool = False
 
 
 class PortInUseError(LauncherError):

@@ -100,9 +100,11 @@ def start(
         if port and (occupant := probe(f"http://localhost:{port}/v1")) is not Occupant.NOTHING:
             raise _in_use(port, occupant.value)
         if importlib.util.find_spec("xllamacpp") is None:
+            package = "copilot-magic[local]"
             raise LauncherError(
                 "The local model needs the package xllamacpp",
-                'Install it: pip install "copilot-magic[local]"',
+                f'Install it: pip install "{package}"',
+                package=package,
             )
         model = fetch_weights(report) if model is None else model
         defaults = SMALL_MODEL_DEFAULTS if model.name == WEIGHTS else None
@@ -142,10 +144,10 @@ def _checked(path: Path) -> Path:
         with path.open("rb") as file:
             magic = file.read(4)
     except FileNotFoundError:
-        raise LauncherError(f"There is no file {path}", hint) from None
+        raise LauncherError(f"There is no file {path}", hint, path=str(path)) from None
     except OSError as error:
         what = "is a directory" if path.is_dir() else f"cannot be read: {error.strerror}"
-        raise LauncherError(f"{path} {what}", hint) from None
+        raise LauncherError(f"{path} {what}", hint, path=str(path)) from None
     if magic != b"GGUF":
-        raise LauncherError(f"{path} is not a GGUF file", hint)
+        raise LauncherError(f"{path} is not a GGUF file", hint, path=str(path))
     return path.absolute()

@@ -226,4 +226,5 @@ def _unpacked(scratch: Path) -> Path:
 
 
 def _broken(reason: str) -> LauncherError:
-    return LauncherError(f"The download of {REQUIREMENT} is broken: {reason}", "Try again")
+    message = f"The download of {REQUIREMENT} is broken: {reason}"
+    return LauncherError(message, "Try again", passing=True)

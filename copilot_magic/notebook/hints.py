@@ -66,11 +66,15 @@ def next_step(error: CopilotError) -> str:
         case UnknownConversationError():
             return "%copilot list shows them"
         case PortInUseError(free_port=port):
-            return f"Take another one: %copilot serve --port {port}"
+            return f"Leave --port out to get a free one, or take `%copilot serve --port {port}`"
         case AlreadyServingError():
-            return "Stop it first: %copilot stop"
-        case LauncherError(hint="Try again"):
-            return "Try again: %copilot serve"
+            return "Stop it first: `%copilot stop`"
+        case LauncherError(package=package) if package:
+            return f'Install it: `%pip install "{package}"`, then run this cell again'
+        case LauncherError(path=path) if path:
+            return "Name a GGUF file, `%copilot serve PATH.gguf`, or none for the small model"
+        case LauncherError(passing=True):
+            return "Try again: `%copilot serve`"
         case StoreError(setting="replay"):
             return f"{error.hint}: `%config CopilotMagics.replay`"
         case StoreError():

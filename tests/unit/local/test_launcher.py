@@ -72,8 +72,9 @@ def test_a_start_that_fails_leaves_no_server(cache: Path, gguf: Path, unused_por
 
 
 def test_a_missing_file_is_named() -> None:
-    with pytest.raises(LauncherError, match=r"There is no file .*nowhere\.gguf"):
+    with pytest.raises(LauncherError, match=r"There is no file .*nowhere\.gguf") as caught:
         launcher.start("~/nowhere.gguf")
+    assert caught.value.path.endswith("nowhere.gguf")
 
 
 def test_a_tilde_stands_for_the_home_directory(home: Path) -> None:
@@ -109,7 +110,7 @@ def test_without_xllamacpp_the_error_says_how_to_install_it(
         try:
             launcher.start(port={unused_port})
         except errors.LauncherError as error:
-            print(error)
+            print(error, error.package)
     """
     result = subprocess.run(
         # Isolated: PYTHONPATH could lead to a copy of the package that finds xllamacpp.
@@ -118,7 +119,7 @@ def test_without_xllamacpp_the_error_says_how_to_install_it(
         text=True,
         check=True,
     )
-    assert 'pip install "copilot-magic[local]"' in result.stdout
+    assert 'pip install "copilot-magic[local]" copilot-magic[local]' in result.stdout
 
 
 # --- What the process is told --------------------------------------------------------------------
