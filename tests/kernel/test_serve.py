@@ -35,7 +35,11 @@ def serving() -> Iterator[LiveKernel]:
         kernel.run("%load_ext copilot_magic")
         run = kernel.run("%copilot serve")
         assert run.reply["status"] == "ok", run.error
-        assert "not Copilot" in run.text
+        shown = [
+            c["data"]["text/plain"] for c in run.contents("display_data", "update_display_data")
+        ]
+        assert shown[-2] == "Starting…"
+        assert "not Copilot" in shown[-1]
         yield kernel
     finally:
         kernel.close()
@@ -147,7 +151,7 @@ def test_it_survives_an_interrupted_cell(serving: LiveKernel) -> None:
             interrupted.append(True)
             serving.interrupt()
 
-    run = serving.copilot("Count to one thousand", on_message=on_message)
+    run = serving.copilot("Tell me a story", on_message=on_message)
     assert run.contents("error")[0]["ename"] == "KeyboardInterrupt"
     assert serving.copilot("Hi", "--max-tokens 5").reply["status"] == "ok"
 
