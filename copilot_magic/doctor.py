@@ -83,6 +83,9 @@ def _server(client: ChatClient) -> Iterator[Check]:
         yield _failed("server", error)
         return
     except AuthenticationError as error:
+        if error.local_model:
+            yield _failed("server", error)
+            return
         yield Check("server", reachable)
         yield _failed("API key", error)
         return

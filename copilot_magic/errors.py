@@ -166,7 +166,17 @@ class UnknownConversationError(UsageError):
 
 
 class LauncherError(CopilotError):
-    """The local model could not be started."""
+    """The local model could not be started.
+
+    Attributes:
+        package: What pip has to install first, or an empty string.
+        path: The file that is no model, or an empty string.
+        passing: Another try may succeed.
+    """
+
+    package: str = ""
+    path: str = ""
+    passing: bool = False
 
 
 class PortInUseError(LauncherError):
@@ -275,9 +285,11 @@ class AuthenticationError(StatusError):
         with_key: An API key was sent.
         login: The provider wants a login in the server's browser, not a key.
         provider: The provider that was asked for, or an empty string.
+        local_model: The server is a local model that another process started.
     """
 
     with_key: bool = False
+    local_model: bool = False
     login: bool = False
     provider: str = ""
 

@@ -11,13 +11,16 @@ from urllib.parse import urlsplit
 from .errors import SettingError
 from .text import without_credentials
 
-__all__ = ["LOCAL_KEY", "LOCAL_URL", "Settings", "is_loopback"]
+__all__ = ["LOCAL_KEY", "LOCAL_MARK", "LOCAL_URL", "Settings", "is_loopback"]
 
 DEFAULT_BASE_URL = "http://localhost:1337/v1"
 # Set while this kernel serves its local model, so that the kernel's children can ask it too.
 # IPython's %env hides the values of names with KEY in them.
 LOCAL_URL = "COPILOT_LOCAL_URL"
 LOCAL_KEY = "COPILOT_LOCAL_KEY"
+# A header of every response of a local model, also of a refusal, by which other kernels recognise
+# it. As an origin it matches no web page: those have a scheme in it.
+LOCAL_MARK = ("Access-Control-Allow-Origin", "copilot-magic-local-model")
 
 
 def is_loopback(url: str) -> bool:
@@ -35,6 +38,22 @@ def is_loopback(url: str) -> bool:
         return address.is_loopback or address.is_unspecified
     except ValueError:
         return False
+
+
+def _local_address(url: str) -> tuple[int | None, str] | None:
+    """Return the port and path of a local model's URL, or None if it cannot be one's.
+
+    A local model listens on 127.0.0.1 alone, so its key must not go to ::1. It answers with and
+    without ``/v1``.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        return None
+    if parts.scheme != "http" or host not in ("localhost", "127.0.0.1", "0.0.0.0"):
+        return None
+    return port, parts.path.rstrip("/").removesuffix("/chat/completions").removesuffix("/v1")
 
 
 def _setting(default: Any, help: str, **limits: Any) -> Any:
@@ -107,8 +126,12 @@ class Settings:
 
     @property
     def is_local_model(self) -> bool:
-        """Say whether `base_url` is the local model that this process or its parent serves."""
-        return self.base_url.rstrip("/") == os.environ.get(LOCAL_URL)
+        """Say whether `base_url` is the local model that this process or its parent serves.
+
+        Any spelling of its address counts.
+        """
+        local = _local_address(os.environ.get(LOCAL_URL, ""))
+        return local is not None and local == _local_address(self.base_url)
 
     @property
     def asked_providers(self) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from ..errors import PromptError, ProxyError, StatusError
-from ..settings import Settings
+from ..errors import AuthenticationError, PromptError, ProxyError, StatusError
+from ..settings import LOCAL_MARK, Settings
 from ..text import without_credentials
 from ..wire.failures import status_error
 from ..wire.reasons import failure_message, retry_after
@@ -93,6 +93,15 @@ def _failure(
             f"The server answered {status}: it redirects to {elsewhere}",
             "If that is the right server, set base_url to its address",
             status=status,
+        )
+    name, mark = LOCAL_MARK
+    if status == 401 and response.headers.get(name) == mark:
+        return AuthenticationError(
+            f"{base_url} is another notebook's local model",
+            "Start one of your own, or set base_url to another server",
+            status=status,
+            with_key=bool(call.credentials.header),
+            local_model=True,
         )
     error = status_error(
         status,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,21 +64,23 @@ def start(
     port: int | None = None,
     report: Report | None = None,
     *,
+    starting: Callable[[], None] | None = None,
     timeout: float = 600.0,
     default_port: int = DEFAULT_PORT,
     command: Sequence[str] = SERVER_COMMAND,
 ) -> LocalServer | AlreadyRunning:
     """Start a local server and return it once it answers, or say which server is there already.
 
-    Without `path` and `port`, a chat server on the default port is used as it is. If a server that
-    wants a key has that port, such as another kernel's local model, a free port is taken instead.
+    Without `path` and `port`, a chat server on the default port is used as it is. Unless a port is
+    given, the local server takes a free one: the default port is left to gpt4free.
 
     Args:
         path: A GGUF file; None is the small model, which is fetched at first use.
-        port: The port on 127.0.0.1; None is `default_port`, 0 is any free port.
+        port: The port on 127.0.0.1; None or 0 is any free port.
         report: Called with the bytes fetched so far and their total while the model is fetched.
+        starting: Called once the file is there, before the model is loaded.
         timeout: Longest time in seconds for the model to load.
-        default_port: The port that is looked at first if `port` is None.
+        default_port: Where a chat server is looked for if neither `path` nor `port` is given.
         command: The program of the server's process.
 
     Raises:
@@ -91,22 +93,27 @@ def start(
         model = None if path is None else _checked(Path(path).expanduser())
         if (own := running()) is not None:
             return _already(own, model, port)
-        chosen = _choose_port(port, default_port, usable=model is None)
-        if isinstance(chosen, AlreadyRunning):
-            return chosen
+        if model is None and port is None:
+            url = f"http://localhost:{default_port}/v1"
+            if probe(url) is Occupant.CHAT:
+                return AlreadyRunning(url)
+        if port and (occupant := probe(f"http://localhost:{port}/v1")) is not Occupant.NOTHING:
+            raise _in_use(port, occupant.value)
         if importlib.util.find_spec("xllamacpp") is None:
+            package = "copilot-magic[local]"
             raise LauncherError(
                 "The local model needs the package xllamacpp",
-                'Install it: pip install "copilot-magic[local]"',
+                f'Install it: pip install "{package}"',
+                package=package,
             )
         model = fetch_weights(report) if model is None else model
         defaults = SMALL_MODEL_DEFAULTS if model.name == WEIGHTS else None
+        if starting is not None:
+            starting()
         try:
-            _running = launch(model, chosen, defaults, timeout=timeout, command=command)
+            _running = launch(model, port or 0, defaults, timeout=timeout, command=command)
         except PortLostError:
-            if port is not None:
-                raise _in_use(port, "another process") from None
-            _running = launch(model, 0, defaults, timeout=timeout, command=command)
+            raise _in_use(port or 0, "another process") from None
         return _running
 
 
@@ -117,20 +124,6 @@ def _already(own: LocalServer, model: Path | None, port: int | None) -> AlreadyR
     raise AlreadyServingError(
         f"The local server already serves {own.model} at {own.base_url}", "Stop it first"
     )
-
-
-def _choose_port(port: int | None, default_port: int, *, usable: bool) -> int | AlreadyRunning:
-    """Return the port to listen on, or the chat server on the default port if it is `usable`."""
-    wanted = default_port if port is None else port
-    url = f"http://localhost:{wanted}/v1"
-    occupant = probe(url)
-    if occupant is Occupant.NOTHING:
-        return wanted
-    if port is None and usable and occupant is Occupant.CHAT:
-        return AlreadyRunning(url)
-    if port is None and occupant in (Occupant.CHAT, Occupant.LOCKED):
-        return 0
-    raise _in_use(wanted, occupant.value)
 
 
 def _in_use(port: int, by: str) -> PortInUseError:
@@ -151,10 +144,10 @@ def _checked(path: Path) -> Path:
         with path.open("rb") as file:
             magic = file.read(4)
     except FileNotFoundError:
-        raise LauncherError(f"There is no file {path}", hint) from None
+        raise LauncherError(f"There is no file {path}", hint, path=str(path)) from None
     except OSError as error:
         what = "is a directory" if path.is_dir() else f"cannot be read: {error.strerror}"
-        raise LauncherError(f"{path} {what}", hint) from None
+        raise LauncherError(f"{path} {what}", hint, path=str(path)) from None
     if magic != b"GGUF":
-        raise LauncherError(f"{path} is not a GGUF file", hint)
+        raise LauncherError(f"{path} is not a GGUF file", hint, path=str(path))
     return path.absolute()

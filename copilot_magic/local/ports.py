@@ -7,10 +7,12 @@ import http.client
 import json
 import socket
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-__all__ = ["Occupant", "free_port", "get_models", "probe"]
+from ..settings import LOCAL_MARK
+
+__all__ = ["Models", "Occupant", "free_port", "get_models", "probe"]
 
 
 class Occupant(Enum):
@@ -18,8 +20,23 @@ class Occupant(Enum):
 
     NOTHING = "nothing"
     CHAT = "a chat server"
-    LOCKED = "a chat server that wants a key, such as another kernel's local model"
+    LOCAL = "another notebook's local model"
+    LOCKED = "a chat server that wants a key"
     OTHER = "something else"
+
+
+class Models(NamedTuple):
+    """What a server answered to ``/models``.
+
+    Attributes:
+        status: The HTTP status.
+        document: The JSON object in the body; empty if the body is anything else.
+        marked: The server says that it is a local model.
+    """
+
+    status: int
+    document: dict[str, Any]
+    marked: bool
 
 
 def probe(base_url: str, timeout: float = 5.0) -> Occupant:
@@ -30,11 +47,13 @@ def probe(base_url: str, timeout: float = 5.0) -> Occupant:
         timeout: Longest wait in seconds, for the connection and for each read.
     """
     try:
-        status, document = get_models(base_url, timeout=timeout)
+        status, document, marked = get_models(base_url, timeout=timeout)
     except ConnectionRefusedError:
         return Occupant.NOTHING
     except (OSError, http.client.HTTPException):
         return Occupant.OTHER
+    if marked:
+        return Occupant.LOCAL
     if status == 200 and isinstance(document.get("data"), list):
         return Occupant.CHAT
     if status in (401, 403) and "error" in document:
@@ -42,12 +61,8 @@ def probe(base_url: str, timeout: float = 5.0) -> Occupant:
     return Occupant.OTHER
 
 
-def get_models(
-    base_url: str, api_key: str = "", timeout: float = 30.0
-) -> tuple[int, dict[str, Any]]:
-    """Return the status and the JSON object of the server's ``/models``.
-
-    The object is empty if the body is anything else.
+def get_models(base_url: str, api_key: str = "", timeout: float = 30.0) -> Models:
+    """Return what the server answers to ``/models``.
 
     Raises:
         OSError: The server was not reached, or was silent for `timeout` seconds.
@@ -63,7 +78,12 @@ def get_models(
             document = json.loads(response.read(10_000_000))
         except ValueError:
             document = None
-        return response.status, document if isinstance(document, dict) else {}
+        name, mark = LOCAL_MARK
+        return Models(
+            response.status,
+            document if isinstance(document, dict) else {},
+            marked=response.headers.get(name) == mark,
+        )
 
 
 def free_port() -> int:

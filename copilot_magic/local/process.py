@@ -21,14 +21,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import LauncherError
+from ..settings import LOCAL_MARK
 from ..text import count_of
 from .ports import get_models
 from .system import cache_directory, end_process, unwritable
+from .weights import WEIGHTS
 
 __all__ = ["KEPT_LOGS", "SERVER_COMMAND", "LocalServer", "PortLostError", "launch"]
 
 SERVER_COMMAND = (sys.executable, "-m", "copilot_magic.local.server")
 KEPT_LOGS = 10
+_SECRET = re.compile(r"(?i)(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)$")
 
 
 @dataclass
@@ -55,6 +58,11 @@ class LocalServer:
     def port(self) -> int:
         """Return the port that it listens on."""
         return urlsplit(self.base_url).port or 0
+
+    @property
+    def is_small_model(self) -> bool:
+        """Say whether it serves the small model, and not a file of the user's."""
+        return self.path.name == WEIGHTS
 
     @property
     def pid(self) -> int:
@@ -96,7 +104,7 @@ class PortLostError(Exception):
 def launch(
     model: Path,
     port: int,
-    defaults: Mapping[str, float] | None = None,
+    defaults: Mapping[str, float | str] | None = None,
     *,
     timeout: float = 600.0,
     command: Sequence[str] = SERVER_COMMAND,
@@ -106,8 +114,8 @@ def launch(
     Args:
         model: A GGUF file.
         port: The port on 127.0.0.1; 0 is any free port.
-        defaults: ``temperature``, ``top_p`` and ``max_tokens`` for requests that do not say; None
-            leaves them to llama.cpp.
+        defaults: What holds for requests that do not say, by the names that `server` lists; None
+            leaves it to llama.cpp and the model.
         timeout: Longest time in seconds for the model to load.
         command: The program; `server` says which line of JSON it reads and which one it writes.
 
@@ -117,12 +125,18 @@ def launch(
     """
     process, log_path = _spawn(command)
     api_key = secrets.token_urlsafe(32)
-    configuration = {"model": str(model), "port": port, "api_key": api_key, **(defaults or {})}
+    configuration = {
+        "model": str(model),
+        "port": port,
+        "api_key": api_key,
+        "mark": LOCAL_MARK[1],
+        **(defaults or {}),
+    }
     try:
         base_url = _loaded(process, configuration, timeout)
         if base_url is None:
             raise _failure(process, model, log_path, timeout)
-        status, document = get_models(base_url, api_key)
+        status, document, _ = get_models(base_url, api_key)
         if status != 200:
             raise LauncherError(
                 f"The local server answers with HTTP {status}", f"See its log: {log_path}"
@@ -150,14 +164,20 @@ def _spawn(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], Path]:
             stdout=subprocess.PIPE,
             stderr=log_file,
             cwd=directory,
-            # It must find the packages where this process does, whatever put them on the path.
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=_environment(),
             # Interrupting a cell must not interrupt the server.
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
             | getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
     return process, Path(name)
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment for the server: this process's, without its keys and passwords."""
+    kept = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
+    # It must find the packages where this process does, whatever put them on the path.
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def _loaded(

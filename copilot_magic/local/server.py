@@ -1,9 +1,11 @@
 """The program in the local server's process: llama.cpp's HTTP server with one GGUF file.
 
 `process` starts it as ``python -m copilot_magic.local.server``, writes one line of JSON to its
-standard input and keeps that pipe open. The line holds ``model`` (a path), ``port`` and
-``api_key``, and may hold ``temperature``, ``top_p`` and ``max_tokens`` for requests that do not
-say. Once the model is loaded, the program writes one line of JSON with ``base_url`` to its standard
+standard input and keeps that pipe open. The line holds ``model`` (a path), ``port``, ``api_key``
+and ``mark`` (which tells other clients that this is a local model). It may hold what goes for
+requests that do not say: ``temperature``, ``top_p``, ``repeat_penalty``, ``dry_multiplier``,
+``dry_allowed_length`` and ``max_tokens``; and ``chat_template``, which replaces the model's own.
+Once the model is loaded, the program writes one line of JSON with ``base_url`` to its standard
 output. It ends when the process that started it ends.
 
 It imports nothing else of this package, so that it starts quickly.
@@ -76,7 +78,8 @@ def main() -> None:
     params.hostnames = ["127.0.0.1"]
     params.port = configuration["port"]
     params.api_keys = [configuration["api_key"]]
-    params.cors_origins = ""
+    # This is sent with every response, refusals included. It is no origin of any web page.
+    params.cors_origins = configuration["mark"]
     params.ui = False
     params.endpoint_slots = False  # it would show the prompts
     params.verbosity = 2  # errors and warnings
@@ -84,9 +87,17 @@ def main() -> None:
     params.n_parallel = 2
     params.kv_unified = True  # each of the two requests may use the whole context
     params.cache_ram_mib = 512
-    params.sampling.temp = configuration.get("temperature", params.sampling.temp)
-    params.sampling.top_p = configuration.get("top_p", params.sampling.top_p)
-    params.n_predict = configuration.get("max_tokens", params.n_predict)
+    for holder, name, key in (
+        (params.sampling, "temp", "temperature"),
+        (params.sampling, "top_p", "top_p"),
+        (params.sampling, "penalty_repeat", "repeat_penalty"),
+        (params.sampling, "dry_multiplier", "dry_multiplier"),
+        (params.sampling, "dry_allowed_length", "dry_allowed_length"),
+        (params, "n_predict", "max_tokens"),
+        (params, "chat_template", "chat_template"),
+    ):
+        if key in configuration:
+            setattr(holder, name, configuration[key])
     # The threads wait for each other in a busy loop. If one of them shares its CPU with the
     # notebook or the browser, all are held up, and an answer is ten times slower.
     threads = max(1, available_cpus() // 2)

@@ -90,10 +90,15 @@ def next_step(error: CopilotError) -> str:
         case UnknownConversationError():
             return _way("See which there are", "%copilot list")
         case PortInUseError(free_port=port):
-            return _way("Take another one", f"%copilot serve --port {port}")
+            other = _way("Or take this one", f"%copilot serve --port {port}")
+            return f"Leave --port out to get a free one\n{other}"
         case AlreadyServingError():
             return _way("Stop it first", "%copilot stop")
-        case LauncherError(hint="Try again"):
+        case LauncherError(package=package) if package:
+            return _way("Install it, then run this cell again", f'%pip install "{package}"')
+        case LauncherError(path=path) if path:
+            return _way("Name a GGUF file, or none for the small model", "%copilot serve PATH.gguf")
+        case LauncherError(passing=True):
             return _way("Try again", "%copilot serve")
         case StoreError(setting="replay"):
             return _way(error.hint, "%config CopilotMagics.replay")
@@ -153,6 +158,8 @@ def _after_status(error: StatusError) -> str:
             return f"{new}\nAsk less at once"
         case AuthenticationError(login=True) | ServerError(login=True) | ServerError(logged=True):
             return f"{error.hint}\n{_PROVIDERS}"
+        case AuthenticationError(local_model=True):
+            return _way("Start one here", "%copilot serve")
         case AuthenticationError(with_key=with_key):
             what = "Check the API key, or give another" if with_key else "Give the server's API key"
             return "\n".join(

@@ -15,6 +15,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from ..settings import Settings
 from .completion import add_completion, remove_completion
+from .preloading import preload_after_cell
 from .shell import Notebook
 from .traits import setting_traits, settings_of
 
@@ -35,6 +36,7 @@ class CopilotMagics(Magics):
     Attributes:
         environment: The settings that the environment makes: the traits' defaults.
         notebook: What the magics work with.
+        cancel_preloading: Leaves the libraries of the first prompt to that prompt.
     """
 
     # Traits have to be there when their class is made; all of them come from `Settings`.
@@ -50,6 +52,7 @@ class CopilotMagics(Magics):
             settings=lambda: settings_of(self),
             configure=self.set_trait,
         )
+        self.cancel_preloading = preload_after_cell(shell)
 
     @cell_magic("copilot")  # type: ignore[arg-type]  # IPython leaves its decorators untyped
     def ask_cell(self, line: str, cell: str) -> None:
@@ -113,7 +116,8 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
         serve(magics.notebook, *served)
     if os.environ.get("JPY_SESSION_NAME"):
-        _announce(magics.notebook)
+        # Looking into the conversation file takes longer than all the rest of loading.
+        magics.notebook.announce_soon(_announce)
 
 
 def _announce(notebook: Notebook) -> None:
@@ -138,6 +142,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     magics = manager.registry.pop("CopilotMagics", None)
     if magics is None:
         return
+    magics.cancel_preloading()
     notebook = magics.notebook
     atexit.unregister(notebook.close)
     _left[shell] = (notebook.close(), stop_for_now(notebook))

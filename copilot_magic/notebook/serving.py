@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..settings import LOCAL_KEY, LOCAL_URL, Settings
 from ..views.printing import ProgressBar, say
 from .arguments import Parser, whole_number
 from .shell import Notebook
+
+if TYPE_CHECKING:
+    from ..local.process import LocalServer
 
 __all__ = ["serve", "serve_command", "stop_command", "stop_for_now"]
 
@@ -53,23 +57,29 @@ def serve(notebook: Notebook, path: str | Path | None, port: int | None) -> None
     from ..local import launcher
 
     bar = ProgressBar(notebook.shell, "Fetching the small model, once")
+    result = ""
     try:
-        server = launcher.start(path, port, bar.update)
+        server = launcher.start(path, port, bar.update, starting=lambda: bar.note("Starting…"))
+        notebook.configure("base_url", server.base_url)
+        if isinstance(server, launcher.AlreadyRunning):
+            result = f"a server is running already at {server.base_url}: prompts go there"
+        else:
+            os.environ[LOCAL_URL], os.environ[LOCAL_KEY] = server.base_url, server.api_key
+            result = f"{server.model} answers at {server.base_url}\n{_description(server)}"
     finally:
-        bar.close()
-    notebook.configure("base_url", server.base_url)
-    if isinstance(server, launcher.AlreadyRunning):
-        say(f"a server is running already at {server.base_url}: prompts go there")
-        return
-    os.environ[LOCAL_URL], os.environ[LOCAL_KEY] = server.base_url, server.api_key
-    say(
-        f"{server.model} answers at {server.base_url}\n"
-        "A tiny demo model on this machine, not Copilot: private and fast, but often wrong."
-    )
+        bar.close(result)
+
+
+def _description(server: LocalServer) -> str:
+    """Return what to expect of the model: nobody is to take it for Copilot."""
+    if server.is_small_model:
+        return "A tiny demo model on this machine, not Copilot: private and fast, but often wrong."
+    return "A model on this machine, not Copilot."
 
 
 def _forget_server(notebook: Notebook) -> None:
-    local = os.environ.pop(LOCAL_URL, None)
+    used = notebook.session.settings.is_local_model
+    os.environ.pop(LOCAL_URL, None)
     os.environ.pop(LOCAL_KEY, None)
-    if local == notebook.session.settings.base_url:
+    if used:
         notebook.configure("base_url", Settings.from_environment().base_url)

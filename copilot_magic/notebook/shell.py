@@ -45,6 +45,7 @@ class Notebook:
         self._path = path
         self._settings = settings
         self._asked = (-1, 0)
+        self._announcement: Callable[[Notebook], None] | None = None
 
     @property
     def session(self) -> Session:
@@ -57,11 +58,24 @@ class Notebook:
 
     def up_to_date(self) -> Notebook:
         """Return this, with the settings as they are now."""
+        self._announce()
         self.session.settings = self._settings()
         return self
 
+    def announce_soon(self, announcement: Callable[[Notebook], None]) -> None:
+        """Call something when the running cell has ended, or before anything else is done."""
+        self._announcement = announcement
+        self.after_cell(self._announce)
+
+    def _announce(self) -> None:
+        announcement, self._announcement = self._announcement, None
+        if announcement is not None:
+            self.session.settings = self._settings()
+            announcement(self)
+
     def close(self) -> Session | None:
         """Close the session, if there is one by now, and return it."""
+        self._announcement = None
         if self._session is not None:
             self._session.close()
         return self._session

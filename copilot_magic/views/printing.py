@@ -71,13 +71,25 @@ class ProgressBar:
             write(f"\r{printable(text)}")
             sys.stdout.flush()
 
-    def close(self) -> None:
-        """Remove the bar."""
+    def note(self, text: str) -> None:
+        """Show what is being done after the bytes."""
+        self._shown_at = time.monotonic()
+        if in_kernel(self._shell):
+            self._publish(escape(text), text)
+        elif sys.stdout.isatty():
+            write(f"{ERASE_LINE}{printable(text)}")
+            sys.stdout.flush()
+
+    def close(self, result: str = "") -> None:
+        """Show `result` in the place of the bar; without any, remove the bar."""
         if self._published:
-            self._publish("", "")
-        elif self._shown_at and sys.stdout.isatty():
+            self._publish(f"<pre>{escape(result)}</pre>" if result else "", result)
+            return
+        if self._shown_at and sys.stdout.isatty():
             write(ERASE_LINE)
             sys.stdout.flush()
+        if result:
+            say(result)
 
     def _publish(self, html: str, text: str) -> None:
         self._shell.display_pub.publish(

@@ -24,7 +24,7 @@ def test_the_first_steps_are_answered_in_one_conversation(tmp_path: Path) -> Non
         shown = [output.data for output in cell.outputs if output.data.get("text/html")]
         assert len(shown) == 1
         assert set(shown[0]) == {"text/html", "text/markdown", "text/plain"}
-        assert len(shown[0]["text/plain"]) > 10
+        assert 10 < len(shown[0]["text/plain"]) < 600, "the demo model rambles"
     (status,) = [cell for cell in notebook.cells if cell.source == "%copilot status"]
     assert "turns         2" in status.outputs[0].text
 

@@ -29,14 +29,17 @@ def gone(pid: int, seconds: float = 20.0) -> bool:
 
 @pytest.fixture
 def serving() -> Iterator[LiveKernel]:
-    """Yield a kernel that has started the model, on a free port."""
+    """Yield a kernel that has started the model."""
     kernel = LiveKernel()
     try:
         kernel.run("%load_ext copilot_magic")
-        port = kernel.value("__import__('socket').create_server(('127.0.0.1', 0)).getsockname()[1]")
-        run = kernel.run(f"%copilot serve --port {port}")
+        run = kernel.run("%copilot serve")
         assert run.reply["status"] == "ok", run.error
-        assert "not Copilot" in run.text
+        shown = [
+            c["data"]["text/plain"] for c in run.contents("display_data", "update_display_data")
+        ]
+        assert shown[-2] == "Starting…"
+        assert "not Copilot" in shown[-1]
         yield kernel
     finally:
         kernel.close()
@@ -45,6 +48,12 @@ def serving() -> Iterator[LiveKernel]:
 def server_pid(kernel: LiveKernel) -> int:
     return int(
         kernel.value("__import__('copilot_magic.local.launcher').local.launcher.running().pid")
+    )
+
+
+def server_port(kernel: LiveKernel) -> int:
+    return int(
+        kernel.value("__import__('copilot_magic.local.launcher').local.launcher.running().port")
     )
 
 
@@ -62,6 +71,59 @@ def test_the_model_is_told_the_conversation(serving: LiveKernel) -> None:
     serving.copilot("My name is Heiner.", "-t 0 --max-tokens 20")
     serving.copilot("What is my name?", "-t 0 --max-tokens 20")
     assert "Heiner" in serving.value("str(_copilot)")
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "http://localhost:{}/v1",
+        "http://127.0.0.1:{}/v1/",
+        "http://0.0.0.0:{}",
+        " http://LOCALHOST:{} ",
+    ],
+)
+def test_its_address_may_be_spelt_in_any_way(serving: LiveKernel, spelling: str) -> None:
+    url = spelling.format(server_port(serving))
+    serving.run("%config CopilotMagics.base_url = 'http://localhost:9/v1'")
+    serving.run(f"%config CopilotMagics.base_url = {url!r}")
+    assert "a small model on this machine" in serving.run("%copilot status").text
+    run = serving.copilot("Hi", "--max-tokens 5")
+    assert run.reply["status"] == "ok", run.error
+    serving.run("%copilot stop")
+    assert "localhost:1337" in serving.run("%copilot status").text
+
+
+def test_it_leaves_the_default_port_to_gpt4free(serving: LiveKernel) -> None:
+    assert server_port(serving) != 1337
+
+
+def test_another_notebook_is_told_whose_model_it_is_and_starts_its_own(
+    serving: LiveKernel,
+) -> None:
+    other = LiveKernel(COPILOT_BASE_URL=f"http://localhost:{server_port(serving)}/v1")
+    try:
+        other.run("%load_ext copilot_magic")
+        error = other.copilot("Hi", "--max-tokens 5").error
+        assert "is another notebook's local model. `%copilot serve` starts one here" in error
+        assert "COPILOT_API_KEY" not in error
+        doctor = other.run("%copilot doctor").text
+        assert "another notebook's local model" in doctor
+        assert "%copilot serve" in doctor
+        assert other.run("%copilot serve").reply["status"] == "ok"
+        assert other.copilot("Hi", "--max-tokens 5").reply["status"] == "ok"
+        assert server_port(other) != server_port(serving)
+    finally:
+        other.close()
+
+
+def test_a_chat_server_on_the_default_port_is_said_and_used(kernel: LiveKernel) -> None:
+    """The design wants gpt4free to be used if it runs; port 1337 may be in use here, though."""
+    kernel.run("import copilot_magic.local.launcher as launcher, functools, os")
+    kernel.run("port = int(os.environ['COPILOT_BASE_URL'].split(':')[2].split('/')[0])")
+    kernel.run("launcher.start = functools.partial(launcher.start, default_port=port)")
+    run = kernel.run("%copilot serve")
+    assert "a server is running already at" in run.text
+    assert "You said: Hi" in kernel.copilot("Hi").html
 
 
 def test_serving_twice_is_fine(serving: LiveKernel) -> None:
@@ -89,7 +151,7 @@ def test_it_survives_an_interrupted_cell(serving: LiveKernel) -> None:
             interrupted.append(True)
             serving.interrupt()
 
-    run = serving.copilot("Count to one thousand", on_message=on_message)
+    run = serving.copilot("Tell me a story", on_message=on_message)
     assert run.contents("error")[0]["ename"] == "KeyboardInterrupt"
     assert serving.copilot("Hi", "--max-tokens 5").reply["status"] == "ok"
 

@@ -13,7 +13,7 @@ from scripted_server import Exchange, ScriptedServer
 
 from copilot_magic.doctor import Check, diagnose
 from copilot_magic.notebook.hints import next_step
-from copilot_magic.settings import Settings
+from copilot_magic.settings import LOCAL_MARK, Settings
 
 KEY = "sk-very-secret-0123456789"
 
@@ -70,6 +70,15 @@ def fix(check: Check) -> str:
 
 def all_well(checks: list[Check]) -> bool:
     return all(check.problem is None for check in checks)
+
+
+def test_another_notebooks_local_model(server: ScriptedServer) -> None:
+    body = b'{"error":{"message":"Invalid API Key","type":"authentication_error","code":401}}'
+    server.get["/v1/models"] = (401, dict([LOCAL_MARK]), body)
+    found = last(examine(server.base_url))
+    assert found.name == "server"
+    assert found.message == f"{server.base_url} is another notebook's local model"
+    assert fix(found) == "Start one here:\n    %copilot serve"
 
 
 def test_an_address_that_cannot_be_one() -> None:

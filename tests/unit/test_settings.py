@@ -50,6 +50,37 @@ def test_the_local_models_key_goes_nowhere_else(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
+    ("url", "own"),
+    [
+        ("http://127.0.0.1:4711/v1", True),
+        ("http://localhost:4711/v1/", True),
+        (" http://LOCALHOST.:4711/v1 ", True),
+        ("http://127.0.0.1:4711", True),
+        ("http://0.0.0.0:4711/v1/chat/completions", True),
+        ("http://[::1]:4711/v1", False),  # it does not listen there, but something else may
+        ("http://127.0.0.1:4712/v1", False),
+        ("https://127.0.0.1:4711/v1", False),
+        ("http://127.0.0.1:4711/v2", False),
+        ("http://localhost.example.org:4711/v1", False),
+        ("http://vendor:4711/v1", False),
+        ("http://[broken", False),
+        ("http://localhost:port/v1", False),
+        ("", False),
+    ],
+)
+def test_the_local_model_is_recognised_by_any_spelling_of_its_address(
+    url: str, own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not Settings(base_url=url).is_local_model
+    monkeypatch.setenv(LOCAL_URL, "http://127.0.0.1:4711/v1")
+    monkeypatch.setenv(LOCAL_KEY, "local-secret")
+    monkeypatch.setenv("COPILOT_API_KEY", "a-vendors-key")
+    settings = Settings(base_url=url)
+    assert settings.is_local_model is own
+    assert settings.api_key() == ("local-secret" if own else "a-vendors-key")
+
+
+@pytest.mark.parametrize(
     ("url", "loopback"),
     [
         ("http://localhost:1337/v1", True),

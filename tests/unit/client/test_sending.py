@@ -8,7 +8,8 @@ import pytest
 from posting import KEY, ask, body, client
 from scripted_server import Exchange, ScriptedServer, answer
 
-from copilot_magic.errors import ProxyError, StatusError
+from copilot_magic.errors import AuthenticationError, ProxyError, StatusError
+from copilot_magic.settings import LOCAL_MARK
 
 
 def test_the_request_is_what_the_reference_client_posts(server: ScriptedServer) -> None:
@@ -30,6 +31,18 @@ def test_an_address_with_any_usual_ending_works(server: ScriptedServer, ending: 
 def test_the_query_of_the_address_is_kept(server: ScriptedServer) -> None:
     ask(client(f"{server.base_url}?api-version=2"))
     assert server.requests[-1].path == "/v1/chat/completions?api-version=2"
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_another_notebooks_local_model_is_not_a_matter_of_keys(
+    server: ScriptedServer, key: str | None
+) -> None:
+    refusal = {"error": {"message": "Invalid API Key", "code": 401}}
+    server.script(lambda exchange: exchange.reply(401, refusal, dict([LOCAL_MARK])))
+    with pytest.raises(AuthenticationError, match="is another notebook's local model") as caught:
+        ask(client(server.base_url, key))
+    assert caught.value.local_model
+    assert "COPILOT_API_KEY" not in str(caught.value)
 
 
 @pytest.mark.parametrize("status", [307, 308])

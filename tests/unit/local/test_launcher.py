@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,7 +19,7 @@ from copilot_magic.errors import LauncherError, PortInUseError
 from copilot_magic.local import launcher
 from copilot_magic.local.launcher import AlreadyRunning
 from copilot_magic.local.weights import SMALL_MODEL_DEFAULTS, WEIGHTS
-from copilot_magic.settings import Settings
+from copilot_magic.settings import LOCAL_MARK, Settings
 
 # --- What is on the port -------------------------------------------------------------------------
 
@@ -33,12 +34,12 @@ def test_a_chat_server_on_the_default_port_is_used(server: ScriptedServer) -> No
     assert launcher.running() is None
 
 
-def test_another_service_on_the_default_port_is_an_error_that_names_a_free_port(
+def test_another_service_on_a_requested_port_is_an_error_that_names_a_free_port(
     server: ScriptedServer,
 ) -> None:
     server.get.clear()
     with pytest.raises(PortInUseError, match=f"Port {server.port} is in use") as caught:
-        launcher.start(default_port=server.port)
+        launcher.start(port=server.port)
     free = caught.value.free_port
     assert caught.value.hint == f"Take another port, such as {free}"
     socket.create_server(("127.0.0.1", free)).close()
@@ -71,8 +72,9 @@ def test_a_start_that_fails_leaves_no_server(cache: Path, gguf: Path, unused_por
 
 
 def test_a_missing_file_is_named() -> None:
-    with pytest.raises(LauncherError, match=r"There is no file .*nowhere\.gguf"):
+    with pytest.raises(LauncherError, match=r"There is no file .*nowhere\.gguf") as caught:
         launcher.start("~/nowhere.gguf")
+    assert caught.value.path.endswith("nowhere.gguf")
 
 
 def test_a_tilde_stands_for_the_home_directory(home: Path) -> None:
@@ -108,7 +110,7 @@ def test_without_xllamacpp_the_error_says_how_to_install_it(
         try:
             launcher.start(port={unused_port})
         except errors.LauncherError as error:
-            print(error)
+            print(error, error.package)
     """
     result = subprocess.run(
         # Isolated: PYTHONPATH could lead to a copy of the package that finds xllamacpp.
@@ -117,10 +119,36 @@ def test_without_xllamacpp_the_error_says_how_to_install_it(
         text=True,
         check=True,
     )
-    assert 'pip install "copilot-magic[local]"' in result.stdout
+    assert 'pip install "copilot-magic[local]" copilot-magic[local]' in result.stdout
 
 
 # --- What the process is told --------------------------------------------------------------------
+
+
+def told(cache: Path, gguf: Path, port: int | None = None, default_port: int = 0) -> Any:
+    """Return the line that the server's process is started with."""
+    keep = "import pathlib, sys; pathlib.Path('told').write_text(sys.stdin.readline())"
+    with pytest.raises(LauncherError):
+        launcher.start(gguf, port, default_port=default_port, command=[sys.executable, "-c", keep])
+    return json.loads((cache / "logs" / "told").read_text())
+
+
+def test_without_a_request_it_takes_a_free_port_and_leaves_the_default_one_to_others(
+    cache: Path, gguf: Path, unused_port: int
+) -> None:
+    assert told(cache, gguf, default_port=unused_port)["port"] == 0
+    assert told(cache, gguf, unused_port)["port"] == unused_port
+
+
+def test_it_is_said_that_the_model_is_being_loaded(cache: Path, gguf: Path) -> None:
+    said: list[bool] = []
+    with pytest.raises(LauncherError):
+        launcher.start(
+            gguf,
+            starting=lambda: said.append(True),
+            command=[sys.executable, "-c", "pass"],
+        )
+    assert said == [True]
 
 
 @pytest.mark.parametrize(
@@ -130,9 +158,7 @@ def test_only_the_small_model_gets_its_sampling_defaults(
     cache: Path, gguf: Path, unused_port: int, name: str, defaults: dict[str, float]
 ) -> None:
     model = gguf.rename(gguf.with_name(name))
-    keep = "import pathlib, sys; pathlib.Path('told').write_text(sys.stdin.readline())"
-    with pytest.raises(LauncherError):
-        launcher.start(model, unused_port, command=[sys.executable, "-c", keep])
-    told = json.loads((cache / "logs" / "told").read_text())
-    assert told.pop("api_key")
-    assert told == {"model": str(model), "port": unused_port, **defaults}
+    line = told(cache, model, unused_port)
+    assert line.pop("api_key")
+    assert line.pop("mark") == LOCAL_MARK[1]
+    assert line == {"model": str(model), "port": unused_port, **defaults}

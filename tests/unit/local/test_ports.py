@@ -9,6 +9,7 @@ import pytest
 from scripted_server import ScriptedServer
 
 from copilot_magic.local.ports import Occupant, free_port, probe
+from copilot_magic.settings import LOCAL_MARK
 
 
 def test_probe_finds_a_chat_server(server: ScriptedServer) -> None:
@@ -18,6 +19,12 @@ def test_probe_finds_a_chat_server(server: ScriptedServer) -> None:
 def test_probe_finds_a_server_that_wants_a_key(server: ScriptedServer) -> None:
     server.get["/v1/models"] = (401, {}, b'{"error": {"message": "Invalid API Key"}}')
     assert probe(server.base_url) is Occupant.LOCKED
+
+
+def test_probe_finds_another_notebooks_local_model_by_its_mark(server: ScriptedServer) -> None:
+    body = b'{"error": {"message": "Invalid API Key"}}'
+    server.get["/v1/models"] = (401, dict([LOCAL_MARK]), body)
+    assert probe(server.base_url) is Occupant.LOCAL
 
 
 def test_probe_finds_nothing_if_nobody_listens(unused_port: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import textwrap
@@ -84,6 +85,28 @@ def test_a_port_that_the_process_could_not_get_is_an_error_of_its_own(
             unused_port,
             command=program('raise SystemExit("couldn\'t bind HTTP server socket")'),
         )
+
+
+def test_the_process_inherits_no_keys(
+    cache: Path, gguf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = (
+        "COPILOT_API_KEY",
+        "COPILOT_LOCAL_KEY",
+        "HF_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "my_password",
+    )
+    for name in secrets:
+        monkeypatch.setenv(name, "hush")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/cuda/lib")
+    command = program("import json, os; json.dump(dict(os.environ), open('environment', 'w'))")
+    with pytest.raises(LauncherError):
+        launch(gguf, 0, command=command)
+    environment = json.loads((cache / "logs" / "environment").read_text())
+    assert "hush" not in environment.values()
+    assert environment["LD_LIBRARY_PATH"] == "/opt/cuda/lib"
+    assert environment["PATH"] == os.environ["PATH"]
 
 
 def test_only_the_newest_logs_are_kept(cache: Path, gguf: Path, unused_port: int) -> None:

@@ -61,6 +61,25 @@ def test_a_notebook_shows_one_bar_that_goes_away(kernel_shell: Any) -> None:
     assert len({output.transient["display_id"] for output in shown}) == 1
 
 
+def test_a_notebook_sees_what_comes_after_the_bytes_and_then_the_result(kernel_shell: Any) -> None:
+    with capture_output() as captured:
+        progress = ProgressBar(kernel_shell, "Fetching")
+        progress.update(100_000_000, 100_000_000)
+        progress.note("Starting…")
+        progress.close("<b> answers")
+    shown: list[RichOutput] = captured.outputs
+    assert [output.data["text/plain"] for output in shown[1:]] == ["Starting…", "<b> answers"]
+    assert "&lt;b&gt; answers" in shown[-1].data["text/html"]
+    assert len({output.transient["display_id"] for output in shown}) == 1
+
+
+def test_without_a_notebook_the_result_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = ProgressBar(None, "Fetching")
+    progress.note("Starting…")
+    progress.close("It answers")
+    assert capsys.readouterr().out == "It answers\n"
+
+
 @pytest.mark.usefixtures("kernel_shell")
 def test_nothing_is_shown_if_nothing_was_done(capsys: pytest.CaptureFixture[str]) -> None:
     with capture_output() as captured:

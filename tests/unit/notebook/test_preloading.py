@@ -1,0 +1,118 @@
+"""What is imported after ``%load_ext``, and when."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from copilot_magic.notebook.preloading import MODULES
+
+BEGIN = """
+    import os, sys, threading
+    from IPython.core.interactiveshell import InteractiveShell
+    from copilot_magic.notebook import preloading
+
+    shell = InteractiveShell.instance()
+
+    def imported():
+        return [name for name in preloading.MODULES if name in sys.modules]
+
+    def finish():
+        for thread in threading.enumerate():
+            if thread.name == "copilot-preloading":
+                thread.join()
+"""
+
+
+def run(code: str) -> str:
+    """Run `code` in a fresh process and return what it prints."""
+    program = textwrap.dedent(BEGIN) + textwrap.dedent(code)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_nothing_is_imported_until_the_cell_has_ended_and_then_everything() -> None:
+    printed = run(
+        """
+        before = imported()  # IPython's history needs sqlite3
+        shell.run_line_magic("load_ext", "copilot_magic")
+        print(imported() == before, len(before) < 3)
+        shell.run_cell("None")
+        finish()
+        print(sorted(imported()) == sorted(preloading.MODULES))
+        """
+    )
+    assert printed.splitlines() == ["True True", "True"]
+
+
+def test_the_modules_are_all_that_a_prompt_imports() -> None:
+    printed = run(
+        """
+        from copilot_magic import ask, errors
+
+        shell.run_line_magic("load_ext", "copilot_magic")
+        shell.run_cell("None")
+        finish()
+        shell.run_line_magic("config", "CopilotMagics.base_url = 'http://127.0.0.1:1/v1'")
+        before = set(sys.modules)
+        try:
+            ask("Hi")
+        except errors.RefusedError:
+            print(sorted(set(sys.modules) - before))
+        """
+    )
+    assert printed == "[]"
+
+
+def test_unloading_before_the_cell_has_ended_prevents_it(shell: InteractiveShell) -> None:
+    before = list(shell.events.callbacks["post_run_cell"])
+    shell.run_line_magic("load_ext", "copilot_magic")
+    assert len(shell.events.callbacks["post_run_cell"]) == len(before) + 1
+    shell.run_line_magic("unload_ext", "copilot_magic")
+    assert shell.events.callbacks["post_run_cell"] == before
+
+
+def test_a_process_forked_meanwhile_can_import_everything() -> None:
+    printed = run(
+        """
+        preloading.PAUSE = 0.0
+        began = threading.Event()
+        import_module = preloading.import_module
+
+        def slowly(name):
+            began.set()
+            return import_module(name)
+
+        preloading.import_module = slowly
+        shell.run_line_magic("load_ext", "copilot_magic")
+        shell.run_cell("None")
+        began.wait()
+        if not os.fork():
+            import requests
+            os._exit(7)
+        print(os.waitstatus_to_exitcode(os.wait()[1]))
+        """
+    )
+    assert printed == "7"
+
+
+def test_a_module_that_is_missing_is_left_to_the_prompt() -> None:
+    printed = run(
+        """
+        sys.modules["requests"] = None
+        shell.run_line_magic("load_ext", "copilot_magic")
+        shell.run_cell("None")
+        finish()
+        print("sqlite3" in sys.modules)
+        """
+    )
+    assert printed == "True"
+
+
+def test_the_modules_exist() -> None:
+    for name in MODULES:
+        __import__(name)
