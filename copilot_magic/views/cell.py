@@ -111,8 +111,10 @@ class CellView:
         self._stream = Stream(remote_images=remote_images)
         self._text: list[str] = []
         self._painted = 0  # how many pieces of it
+        self._received = 0  # how many characters, of which those of plain text are not kept
         self._rendered = 0  # how many characters of it
         self._plain: PlainText | None = None  # what follows them
+        self._kept = ""  # the text that was rendered, if there is plain text
         self._has_parts = False  # of blocks that were settled before their end
         self._reasoning: list[str] = []
         self._told = ""  # what a screen reader has read of the wait
@@ -178,6 +180,7 @@ class CellView:
         if isinstance(event, Delta):
             if event.content:
                 self._text.append(event.content)
+                self._received += len(event.content)
             if event.reasoning:
                 self._reasoning.append(event.reasoning)
 
@@ -219,8 +222,11 @@ class CellView:
             text = text[room:]
             if self._plain is not None:
                 settled += self._stream.finish()
+                self._kept = "".join(self._text)[: self._rendered]
         if self._plain is not None:
             self._plain.add(text)
+            # It may be a hundred times as much as what is rendered.
+            self._text, self._painted = [self._kept], 1
         self._has_parts = self._has_parts or any("copilot-more" in html for html in settled)
         return "".join(settled)
 
@@ -245,16 +251,14 @@ class CellView:
         return f"{start}><summary>Reasoning</summary>{html}</details>"
 
     def _paint_end(self, turn: Turn, footer: Footer) -> None:
-        received = "".join(self._text)
-        if turn.answer.startswith(received):
+        if turn.answer.startswith(self._kept or "".join(self._text)):
             # An interrupt can fall between the turn's receiving a piece and the view's.
-            self._text.append(turn.answer[len(received) :])
+            self._text.append(turn.answer[self._received :])
         rest = self._render(self._new_text())
         source = "".join(self._text)
         if self._plain is None:
             rest += "".join(self._stream.finish())
         else:
-            source = source[: self._rendered]
             footer = replace(footer, marks=[*footer.marks, *self._plain.finish(self._rendered)])
         whole = ""
         if self._has_parts or "copilot-more" in rest or _DEFINITION.search(source):

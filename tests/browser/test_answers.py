@@ -187,13 +187,13 @@ def test_no_block_moves_when_it_is_settled_or_when_the_answer_ends(
     notebook: Notebook, server: ScriptedServer, times: int
 ) -> None:
     """The same blocks have the same space between them in one output and in two."""
-    server.script(Paced("\n\n".join([EVERYTHING] * times), 6, pause=0.01))
+    server.script(Paced("\n\n".join([EVERYTHING] * times), 6, pause=0.03))
     index = notebook.ask("?", wait=False)
     notebook.page.evaluate(TRACK, index)
     notebook.wait()
     expect(notebook.output(index).locator(".copilot-footer")).to_be_visible()
     states = places(notebook)
-    assert len(states) > 5
+    assert len(states) >= 3
     assert (notebook.output(index).locator(".copilot-part").count() > 1) == (times > 1)
     for before, after in itertools.pairwise(states):
         assert len(after) >= len(before)
@@ -312,11 +312,23 @@ def test_a_screen_reader_hears_of_the_wait_and_reads_the_answer_when_it_is_whole
 
     server.script(script)
     index = notebook.ask("?", wait=False)
-    expect(notebook.output(index).locator(".copilot-status")).to_be_visible()
+    notebook.page.evaluate(
+        """index => {
+            const area = window.jupyterapp.shell.currentWidget.content.widgets[index].outputArea;
+            window.waits = [];
+            new MutationObserver(() => {
+                const line = area.node.querySelector('.copilot-status');
+                if (line) window.waits.push(line.getAttribute('aria-live'));
+            }).observe(area.node, {childList: true, subtree: true});
+        }""",
+        index,
+    )
+    expect(notebook.output(index)).to_contain_text("2 s")
     role, found = accessible(notebook, ".copilot-status")
-    assert (role, found["live"]) == ("status", "polite")
-    expect(notebook.output(index)).to_contain_text("1 s")
-    assert accessible(notebook, ".copilot-status")[1].get("live", "off") == "off"
+    assert (role, found.get("live", "off")) == ("status", "off")
+    first, *others = notebook.page.evaluate("() => window.waits")
+    assert first is None  # as for any status: it is read once it is there
+    assert others and set(others) == {"off"}
     begin.set()
     expect(notebook.output(index)).to_contain_text("The first words.")
     _, found = accessible(notebook, ".copilot-part")
