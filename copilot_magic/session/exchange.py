@@ -75,7 +75,7 @@ class Exchange(Generator[Event, None, None]):
         self._continues = continues is not None
         self._client = ChatClient(settings, dialect=dialect)
         self._stopped = False
-        self._events = self._continue() if self._continues else self._ask()
+        self._events = self._course()
 
     def stop(self) -> None:
         """Stop it, from any thread: the iteration ends, and what arrived is kept.
@@ -99,6 +99,14 @@ class Exchange(Generator[Event, None, None]):
         return self._events.throw(kind if value is None else value)  # type: ignore[arg-type]
 
     # The course of one prompt
+
+    def _course(self) -> Generator[Event, None, None]:
+        try:
+            yield from self._continue() if self._continues else self._ask()
+        finally:
+            # Other settings may have named another file meanwhile.
+            if self._storage is not self._library.storage:
+                self._storage.close()
 
     def _ask(self) -> Generator[Event, None, None]:
         """Ask in a new turn, unless the answer is stored."""
@@ -162,8 +170,6 @@ class Exchange(Generator[Event, None, None]):
             if outdated := conversation.end(turn, replaced):
                 turn.notes.append(f"{count_of(outdated, 'later answer')} outdated")
             turn.notes += self._storage.write(lambda store: store.end_turn(conversation, turn))
-            if self._storage is not self._library.storage:
-                self._storage.close()
 
     def _take(self, delta: Delta) -> None:
         """Put what one event adds into the turn."""

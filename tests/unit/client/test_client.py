@@ -357,7 +357,7 @@ WORDS = [{"choices": [{"delta": {"content": word}}]} for word in ("Hello ", "wor
         "{not json",
         "[]",
         '{"usage": {"total_tokens": %s}}' % ("9" * 6000),
-        '{"a": ' * 5000 + "1" + "}" * 5000,
+        '{"a": ' * 100_000 + "1" + "}" * 100_000,
         "[" * 100_000,
     ],
     ids=["not json", "no object", "a long number", "deep objects", "deep lists"],
