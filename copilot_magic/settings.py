@@ -78,6 +78,12 @@ class Settings:
         "token. Empty means `provider` alone.",
     )
     model: str = _setting("", "The model; '' is the server's default.")
+    temperature: float | None = _setting(
+        None, "The sampling temperature; None is the server's default."
+    )
+    max_tokens: int | None = _setting(
+        None, "Most tokens of an answer; None is the server's default.", min=1
+    )
     system: str = _setting("", "The system message of new conversations.")
     connect_timeout: float = _setting(5.0, "Longest wait for a connection, in seconds.", min=0.001)
     first_token_timeout: float = _setting(

@@ -89,10 +89,21 @@ class Conversation:
                 return sum(bool(later.answer) for later in outdated)
             return 0
 
-    def update(self, newer: Conversation) -> None:
-        """Take over what another process has left; the servers' threads lack its turns."""
+    def drop(self, turn: Turn) -> None:
+        """Take `turn` out; a server's thread that remembers it is not continued."""
         with self._lock:
-            self.turns[:] = newer.turns
+            self.turns.remove(turn)
+            self._forget_thread(turn.thread)
+
+    def update(self, newer: Conversation) -> None:
+        """Take over what another process has left; the servers' threads lack its turns.
+
+        Turns that are on their way in this process stay what they are.
+        """
+        with self._lock:
+            arriving = {turn.id: turn for turn in self.turns if turn.status == "streaming"}
+            turns = [arriving.pop(turn.id, turn) for turn in newer.turns]
+            self.turns[:] = [*turns, *arriving.values()]
             self.name, self.system = newer.name, newer.system
             self.forget_threads()
 

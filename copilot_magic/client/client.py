@@ -57,6 +57,9 @@ class ChatClient:
         after_the_end: Seconds to wait for what follows the finish reason (``[DONE]``, the usage),
             and for the message of a failed request.
 
+    Attributes:
+        stopped: `stop` was called.
+
     Raises:
         SettingError: A timeout is not more than 0 seconds.
     """
@@ -84,7 +87,7 @@ class ChatClient:
         self._recognise_timeout = recognise_timeout
         self._after_the_end = after_the_end
         self._calls: set[Call] = set()
-        self._stopped = False
+        self.stopped = False
 
     @property
     def settings(self) -> Settings:
@@ -109,7 +112,7 @@ class ChatClient:
         """
         tries = 0
         with Call(self._calls) as call:
-            if self._stopped:
+            if self.stopped:
                 raise CutError(STOPPED)
             while True:
                 sent = self._dialect.adapt(body)
@@ -154,7 +157,7 @@ class ChatClient:
 
         Without an answer it stays unknown; what is wrong will be seen when it is asked a prompt.
         """
-        if self._dialect.gpt4free is not None or self._stopped:
+        if self._dialect.gpt4free is not None or self.stopped:
             return
         seconds = self._recognise_timeout
         patience = min(self._settings.connect_timeout, seconds)
@@ -172,7 +175,7 @@ class ChatClient:
     def stop(self) -> None:
         """End each answer that is on its way, and every later one before anything is sent."""
         # In this order: a call that begins meanwhile either sees the flag or is among the calls.
-        self._stopped = True
+        self.stopped = True
         self.close()
 
     def __enter__(self) -> ChatClient:

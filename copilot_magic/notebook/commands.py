@@ -266,6 +266,24 @@ def _code(notebook: Notebook, number: str) -> None:
         say(f"code block {index} of {len(blocks)}")
 
 
+def _drop(notebook: Notebook, number: str) -> None:
+    conversation = notebook.session.library.current
+    turns = list(conversation.turns)
+    if not turns:
+        raise UsageError("the conversation has no turns", "Nothing is to be dropped")
+    if number and not (number.isdecimal() and 1 <= int(number) <= len(turns)):
+        raise UsageError(
+            f"the conversation has {count_of(len(turns), 'turn')}, but no turn {number}",
+            "%copilot show numbers them",
+        )
+    index = int(number or len(turns))
+    turn = turns[index - 1]
+    if turn.status == "streaming":
+        raise UsageError(f"turn {index} is still being answered", "Wait for it, or interrupt it")
+    notebook.session.drop(turn, conversation)
+    say(f"dropped turn {index}: {one_line(turn.prompt, 60)}")
+
+
 def _models(notebook: Notebook) -> None:
     say("\n".join(notebook.session.client.models()) or "the server names no models")
 
@@ -298,6 +316,7 @@ COMMANDS = {
         Command("import", "FILE.json", "take in an exported conversation", _import),
         Command("continue", "", "continue an answer that was cut off", _continue),
         Command("retry", "", "ask the last prompt again, replacing its turn", _retry),
+        Command("drop", "[N]", "take a turn out, the last one or number N of show", _drop),
         Command("code", "[N]", "put a code block of the last answer into the next cell", _code),
         Command("models", "", "the models that the server offers", _models),
         Command("providers", "", "the providers that the server offers", _providers),

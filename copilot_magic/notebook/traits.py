@@ -45,6 +45,8 @@ _KINDS: dict[str, Callable[..., traitlets.TraitType[Any, Any]]] = {
     "bool": traitlets.Bool,
     "int": traitlets.Int,
     "float": traitlets.Float,
+    "int | None": lambda default, **more: traitlets.Int(default, allow_none=True, **more),
+    "float | None": lambda default, **more: traitlets.Float(default, allow_none=True, **more),
     "tuple[str, ...]": lambda default, **more: traitlets.List(
         traitlets.Unicode(), list(default), **more
     ),

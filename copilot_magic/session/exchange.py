@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from ..chat.conversation import Conversation
 from ..chat.prompt import Prompt
 from ..chat.turn import Turn
-from ..errors import ConnectError, ContextLengthError, CopilotError, PromptError, UsageError
+from ..errors import CopilotError, UsageError
 from ..settings import Settings
-from ..text import count_of, without_credentials
+from ..text import count_of
 from ..wire.chunks import Delta, Waiting
 from ..wire.dialect import Dialect
-from ..wire.request import Request, make_request, model_of, providers_of, request_key
+from ..wire.request import request_key
+from .asking import Asking
 from .library import Library
 from .replay import events_of, find_answer, keep_answer
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["Event", "Exchange"]
 
 Event = Delta | Waiting
+
+# Characters from which an answer is added to at intervals, of seconds: to copy all of it for each
+# delta would take time that grows with the square of its length.
+LONG = 200_000
+LONG_INTERVAL = 0.1
 
 
 class Exchange(Generator[Event, None, None]):
@@ -68,13 +74,23 @@ class Exchange(Generator[Event, None, None]):
         self.ended = False
         self._prompt = prompt
         self._settings = settings
-        self._dialect = dialect
         self._library = library
         self._storage = library.storage
         self._replaces = replaces
         self._continues = continues is not None
-        self._client = ChatClient(settings, dialect=dialect)
         self._stopped = False
+        self._client = ChatClient(settings, dialect=dialect)
+        self._asking = Asking(
+            prompt,
+            self.turn,
+            self.conversation,
+            client=self._client,
+            dialect=dialect,
+            continues=self._continues,
+        )
+        # Of the answer, what is not in the turn yet.
+        self._pieces: list[str] = []
+        self._joined = 0.0
         self._events = self._course()
 
     def stop(self) -> None:
@@ -124,7 +140,7 @@ class Exchange(Generator[Event, None, None]):
         )
         stored = self._stored_answer(key)
         turn.replayed = stored is not None
-        yield from self._receive(events_of(stored) if stored else self._answer(), replaced)
+        yield from self._receive(events_of(stored) if stored else self._asking.events(), replaced)
         if not turn.replayed and turn.status == "complete":
             turn.notes += keep_answer(key, turn, self._settings, self._storage)
 
@@ -132,7 +148,7 @@ class Exchange(Generator[Event, None, None]):
         """Ask for the rest of an answer that was cut off."""
         if self.turn not in self.conversation.turns:
             raise UsageError("the answer to continue was deleted in another kernel", "Ask again")
-        yield from self._receive(self._answer())
+        yield from self._receive(self._asking.events())
 
     def _receive(
         self, events: Iterator[Event], replaced: Turn | None = None
@@ -166,7 +182,10 @@ class Exchange(Generator[Event, None, None]):
             raise
         finally:
             self.ended = True
+            self._join()
             turn.elapsed = spent + time.monotonic() - started
+            if replaced is not None and turn.answer and self._asking.may_be_remembered():
+                turn.notes.append("an old gpt4free server may still know the prompt this replaced")
             if outdated := conversation.end(turn, replaced):
                 turn.notes.append(f"{count_of(outdated, 'later answer')} outdated")
             turn.notes += self._storage.write(lambda store: store.end_turn(conversation, turn))
@@ -174,7 +193,10 @@ class Exchange(Generator[Event, None, None]):
     def _take(self, delta: Delta) -> None:
         """Put what one event adds into the turn."""
         turn = self.turn
-        turn.answer += delta.content
+        if delta.content:
+            self._pieces.append(delta.content)
+            if len(turn.answer) < LONG or time.monotonic() - self._joined > LONG_INTERVAL:
+                self._join()
         turn.reasoning += delta.reasoning
         turn.finish_reason = delta.finish_reason or turn.finish_reason
         turn.model = delta.model or turn.model
@@ -185,6 +207,12 @@ class Exchange(Generator[Event, None, None]):
             turn.continuation = dict(delta.continuation)
         turn.notes += delta.notes
         turn.notes += self._storage.grow(turn.id, turn.answer, turn.reasoning)
+
+    def _join(self) -> None:
+        """Add to the answer what arrived since the last time."""
+        self.turn.answer += "".join(self._pieces)
+        self._pieces.clear()
+        self._joined = time.monotonic()
 
     def _store_beginning(self, replaced: Turn | None) -> None:
         conversation, turn = self.conversation, self.turn
@@ -204,77 +232,3 @@ class Exchange(Generator[Event, None, None]):
         if not (self._settings.replay if wanted is None else wanted):
             return None
         return find_answer(key, self._settings, self._storage)
-
-    # Who answers
-
-    def _answer(self) -> Generator[Event, None, None]:
-        """Ask each provider until one begins to answer."""
-        turn = self.turn
-        providers = providers_of(self._prompt.options, self._settings)
-        if self._dialect.gpt4free is False:
-            providers = providers[:1]  # there are none behind it, so all would be the same
-        had = turn.received
-        for number, provider in enumerate(providers, 1):
-            try:
-                yield from self._answer_of(provider)
-                return
-            except ConnectError:
-                raise  # the server is not there, whichever provider is behind it
-            except PromptError as error:
-                if self._stopped or number == len(providers) or turn.received != had:
-                    raise
-                turn.notes.append(f"{provider or 'the default provider'} failed: {error.message}")
-                yield Waiting(0.0, f"{error.message}; trying {providers[number]}")
-
-    def _answer_of(self, provider: str) -> Generator[Event, None, None]:
-        """Ask one provider; if the history is too long for it, once more with half of it."""
-        turn, dialect = self.turn, self._dialect
-        model = model_of(self._prompt.options, self._settings)
-        had = turn.received
-        request = self._request(provider)
-        if request.undecided:
-            self._client.recognise()
-            request = self._request(provider)
-        try:
-            yield from self._stream(request, provider, model)
-        except ContextLengthError:
-            if self._stopped or turn.received != had or not self._earlier():
-                raise
-            dialect.halve(model, request.size)
-            yield Waiting(0.0, "the history is too long for the model; sending half of it")
-            request = self._request(provider)
-            yield from self._stream(request, provider, model)
-        if request.omitted:
-            turn.notes.append(f"the oldest {count_of(request.omitted, 'turn')} not sent")
-        if provider.lower().startswith("copilot"):
-            dialect.has_threads = turn.continuation is not None
-
-    def _stream(self, request: Request, provider: str, model: str) -> Generator[Event, None, None]:
-        turn, server = self.turn, without_credentials(self._settings.base_url)
-        # Half an answer belongs to whoever wrote it, until another one adds to it.
-        recorded = not turn.received
-        if recorded:
-            turn.record_asked(server, provider, request.thread, model)
-        with closing(self._client.stream(request.body)) as events:
-            for event in events:
-                if not recorded and isinstance(event, Delta):
-                    recorded = True
-                    turn.record_asked(server, provider, request.thread, model)
-                yield event
-
-    def _request(self, provider: str) -> Request:
-        conversation = self.conversation
-        return make_request(
-            self._prompt,
-            self._earlier(),
-            system=conversation.system,
-            conversation_id=conversation.conversation_id,
-            settings=self._settings,
-            provider=provider,
-            dialect=self._dialect,
-        )
-
-    def _earlier(self) -> list[Turn]:
-        """Return the turns that the server has to know; a continued one is among them."""
-        earlier = self.conversation.before(self.turn)
-        return [*earlier, self.turn] if self._continues else earlier

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from ..chat.conversation import Conversation
 from ..errors import NameTakenError, UnknownConversationError, UsageError
 from ..settings import Settings
-from ..text import contains, count_of, free_name
+from ..text import count_of, free_name
 from .storage import Storage
 
 if TYPE_CHECKING:
@@ -195,17 +194,12 @@ class Library:
         Args:
             search: Only those with this text in their name, a prompt or an answer.
         """
-        nothing: list[Summary] = []
-        stored = self.storage.read(lambda store: store.list(search), nothing)
-        kept = {summary.conversation_id for summary in stored}
+        from .summaries import summaries
+
         with self._lock:
-            unstored = [
-                conversation
-                for conversation in self._in_memory()
-                if conversation.conversation_id not in kept
-                and (conversation.turns or conversation is self._current)
-            ]
-        return [*_summaries(reversed(unstored), search), *stored]
+            known = self._in_memory()
+            worth = [found for found in known if found.turns or found is self._current]
+        return summaries(self.storage, worth, search)
 
     def place_of(self, conversation: Conversation) -> str:
         """Return the notebook that will continue `conversation`: none if it is not current."""
@@ -297,16 +291,3 @@ def _taken(name: str) -> NameTakenError:
     return NameTakenError(
         f"there is a conversation {name!r} already", "Choose another name", name=name
     )
-
-
-def _summaries(conversations: Iterable[Conversation], search: str) -> list[Summary]:
-    from ..store.rows import Summary
-
-    return [Summary.of(found) for found in conversations if _mentions(found, search)]
-
-
-def _mentions(conversation: Conversation, search: str) -> bool:
-    said = [conversation.name]
-    for turn in conversation.turns:
-        said += [turn.prompt, turn.answer]
-    return any(contains(text, search) for text in said)

@@ -110,6 +110,16 @@ class Session:
         prompt = Prompt(f"{CONTINUE_PROMPT}\n\n{last.answer[-200:]}", options=last.options)
         return self._exchange(prompt, conversation, continues=last)
 
+    def drop(self, turn: Turn, conversation: Conversation) -> None:
+        """Take `turn` out of the conversation, in memory and in the file.
+
+        Raises:
+            StoreError: The file cannot be used; the turn stays.
+        """
+        conversation_id = conversation.conversation_id
+        self.library.storage.demand(lambda store: store.drop_turn(conversation_id, turn.id))
+        conversation.drop(turn)
+
     def preview(self, prompt: Prompt, conversation: Conversation | None = None) -> dict[str, Any]:
         """Return the request body that `ask` would post, and change nothing."""
         conversation = conversation or self.library.current

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,6 +120,17 @@ class Store(Reading, Writing):
         self._database.write(
             lambda connection: turn_rows.keep_answer(connection, request_key, turn_id)
         )
+
+    def drop_turn(self, conversation_id: str, turn_id: str) -> None:
+        """Delete one turn; other kernels in the conversation lose it with their next prompt."""
+        now = time.time()
+
+        def write(connection: sqlite3.Connection) -> None:
+            turn_rows.delete_turn(connection, conversation_id, turn_id)
+            rows.use(connection, conversation_id, now)
+
+        self._database.write(write)
+        self._seen[conversation_id] = now
 
     def rename(self, old: str, new: str) -> bool:
         """Rename the conversation with the name or id `old`; return False if there is none.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 __all__ = [
+    "delete_turn",
     "find_answer",
     "grow",
     "keep_answer",
@@ -60,6 +61,13 @@ def put_turn(
             writer,
             *values_of(turn),
         ),
+    )
+
+
+def delete_turn(connection: sqlite3.Connection, conversation_id: str, turn_id: str) -> None:
+    """Delete a turn; what it superseded stays superseded."""
+    connection.execute(
+        "DELETE FROM turn WHERE conversation_id = ? AND id = ?", (conversation_id, turn_id)
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ..chat.history import full_history, outgoing
@@ -75,7 +75,7 @@ def make_request(
         messages=out.messages,
         conversation_id=conversation_id,
         continuation=out.continuation,
-        **{**prompt.options.given(), "model": model, "provider": provider},
+        **{**_given(prompt.options, settings), "provider": provider},
     )
     return Request(dialect.adapt(body), out.thread, out.omitted, out.size, out.undecided)
 
@@ -117,8 +117,7 @@ def request_key(prompt: Prompt, turns: Sequence[Turn], *, system: str, settings:
         messages=full_history(turns, prompt.content, system),
         conversation_id="",
         **{
-            **prompt.options.given(),
-            "model": model_of(prompt.options, settings),
+            **_given(prompt.options, settings),
             "provider": providers_of(prompt.options, settings)[0],
         },
     )
@@ -127,6 +126,12 @@ def request_key(prompt: Prompt, turns: Sequence[Turn], *, system: str, settings:
     asked = {name: value for name, value in body.items() if name not in _DELIVERY}
     canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def _given(options: Options, settings: Settings) -> dict[str, Any]:
+    """Return the options that are given, by the prompt itself or by the settings."""
+    of_settings = {option.name: getattr(settings, option.name) for option in fields(options)}
+    return Options(**of_settings).given() | options.given()
 
 
 def model_of(options: Options, settings: Settings) -> str:

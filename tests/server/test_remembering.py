@@ -316,3 +316,15 @@ def test_the_providers_name_comes_from_the_server(
     text_of(ask(session, "Hello"))
     assert session.library.current.turns[0].provider == "Copilot"
     assert session.dialect.gpt4free is True
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_an_old_gpt4free_that_may_know_what_was_replaced_is_named(
+    session: Session, server: ScriptedServer, generation: str
+) -> None:
+    server.script(CopilotScript(generation))
+    text_of(ask(session, "I live in Kiel", cell_id="A"))
+    again = ask(session, "I live in Rom", cell_id="A")
+    text_of(again)
+    noted = any("may still know" in note for note in again.turn.notes)
+    assert noted is (generation in ("gpt4free 0.4.8", "gpt4free 0.4.0"))

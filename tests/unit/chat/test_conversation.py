@@ -139,3 +139,23 @@ def test_a_conversation_pickles() -> None:
     assert again.conversation_id == conversation.conversation_id
     assert [t.answer for t in again.turns] == ["b"]
     again.begin(turn("c"))
+
+
+def test_a_dropped_turn_is_gone_and_its_thread_is_not_continued() -> None:
+    first = turn("a", "b", thread="t", continuation={"id": 7})
+    second = turn("c", "d", thread="t")
+    conversation = talk(first, second)
+    conversation.drop(second)
+    assert conversation.turns == [first]
+    assert first.continuation is None
+
+
+def test_what_another_process_left_replaces_all_but_what_is_on_its_way() -> None:
+    arriving = turn("2", "half", status="streaming")
+    conversation = talk(turn("1", "x"), arriving)
+    newer = talk(turn("0", "w"), turn("2", "ha", status="streaming", id=arriving.id))
+    conversation.update(newer)
+    assert [t.prompt for t in conversation.turns] == ["0", "2"]
+    assert conversation.turns[1] is arriving
+    conversation.update(talk(turn("3", "z")))
+    assert conversation.turns[1] is arriving

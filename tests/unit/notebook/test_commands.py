@@ -12,6 +12,7 @@ from copilot_magic.errors import UsageError
 from copilot_magic.notebook.commands import COMMANDS, Command, commands_help, run_command
 from copilot_magic.notebook.magics import CopilotMagics
 from copilot_magic.notebook.shell import Notebook
+from copilot_magic.store.store import Store
 
 
 @pytest.fixture
@@ -218,3 +219,26 @@ def test_code_puts_a_block_of_the_last_answer_into_the_next_cell(
     for wrong in ("0", "3", "x"):
         with pytest.raises(UsageError, match="2 code blocks, but no block"):
             run_command(notebook, ["code", wrong])
+
+
+def test_a_turn_is_dropped_by_number_and_from_what_is_sent(
+    notebook: Notebook,
+    shell: InteractiveShell,
+    server: ScriptedServer,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(UsageError, match="no turns"):
+        run_command(notebook, ["drop"])
+    for prompt in ("one", "two", "three"):
+        shell.run_cell_magic("copilot", "-p Other", prompt)
+    assert printed(capsys, notebook, "drop", "2") == "dropped turn 2: two\n"
+    assert printed(capsys, notebook, "drop") == "dropped turn 2: three\n"
+    with pytest.raises(UsageError, match="1 turn, but no turn 2"):
+        run_command(notebook, ["drop", "2"])
+    shell.run_cell_magic("copilot", "-p Other", "four")
+    said = [message["content"] for message in server.posts[-1]["messages"]]
+    assert said == ["one", "You said: one", "four"]
+    name = notebook.session.library.current.name
+    stored = Store.open("").load(name)
+    assert stored is not None
+    assert [turn.prompt for turn in stored.turns] == ["one", "four"]

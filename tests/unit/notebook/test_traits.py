@@ -34,6 +34,8 @@ def test_the_traits_start_as_the_environment_says(
         ("store = None", "store", None),
         ("replay = 'answers.json'", "replay", "answers.json"),
         ("idle_timeout = 7", "idle_timeout", 7.0),
+        ("temperature = 0.5", "temperature", 0.5),
+        ("max_tokens = None", "max_tokens", None),
         ("get_api_key = lambda: 'k'", None, None),
     ],
 )
@@ -98,7 +100,9 @@ def test_a_password_in_the_environments_address_is_not_shown(
     assert "top-secret" not in CopilotMagics.class_get_help(magics)
 
 
-@pytest.mark.parametrize(("name", "value"), [("idle_timeout", 0.0), ("retries", -1), ("model", 3)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("idle_timeout", 0.0), ("retries", -1), ("model", 3), ("max_tokens", 0)]
+)
 def test_values_that_cannot_be_used_are_refused(
     magics: CopilotMagics, name: str, value: object
 ) -> None:

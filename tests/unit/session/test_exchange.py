@@ -318,3 +318,32 @@ def test_a_turn_asked_again_keeps_its_options_and_parts(session: Session) -> Non
     again = session.retry().turn
     assert isinstance(again, Turn)
     assert again.options.given() == {"temperature": 0.5}
+
+
+def test_a_very_long_answer_is_whole_and_copied_seldom(
+    session: Session, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted are the characters that are copied, not seconds."""
+    piece = "0123456789" * 100
+
+    def script(response: Response) -> None:
+        response.start()
+        for _ in range(1000):
+            response.delta(piece)
+        response.finish()
+        response.done()
+
+    server.script(script)
+    exchange = ask(session, "one")
+    copied, join = 0, exchange._join
+
+    def counted() -> None:
+        nonlocal copied
+        join()
+        copied += len(exchange.turn.answer)
+
+    monkeypatch.setattr(exchange, "_join", counted)
+    for _ in exchange:
+        pass
+    assert exchange.turn.answer == piece * 1000
+    assert copied < 100 * len(exchange.turn.answer)

@@ -248,3 +248,11 @@ def test_a_prompts_own_provider_comes_before_those_of_the_settings() -> None:
     assert providers_of(Options(), settings) == ("A", "B")
     assert providers_of(Options(), SETTINGS) == ("Copilot",)
     assert providers_of(Options(provider=""), settings) == ("",)
+
+
+def test_settings_name_options_that_a_prompt_does_not() -> None:
+    settings = Settings(provider="Other", temperature=0.5, max_tokens=9)
+    body = make(Prompt("hi", options=Options(max_tokens=5)), settings=settings).body
+    assert (body["temperature"], body["max_tokens"]) == (0.5, 5)
+    key = request_key(Prompt("hi"), [], system="", settings=settings)
+    assert key != request_key(Prompt("hi"), [], system="", settings=Settings(provider="Other"))
