@@ -78,6 +78,8 @@ _UNSAFE_COMMAND = re.compile(
 def inline_formula(state: StateInline, silent: bool) -> bool:
     """Read a formula in running text (a rule of markdown-it)."""
     source, begin = state.src, state.pos
+    if work := state.env.get("work"):
+        work.spend(3)  # The parser tries this rule and the next ones wherever text ends.
     if source[begin] not in "$\\":
         return False
     opener = source[begin : begin + 2]
@@ -109,6 +111,9 @@ def block_formula(state: StateBlock, start: int, end_line: int, silent: bool) ->
     If the text ends inside the formula, it is an unclosed block if ``open`` is set in the parser's
     environment, because more text may follow. Otherwise it is no formula.
     """
+    work = state.env.get("work")
+    if work:
+        work.spend(5)  # The parser tries this rule and the next ones at each line.
     if state.is_code_block(start):
         return False
     begin = state.bMarks[start] + state.tShift[start]
@@ -125,6 +130,8 @@ def block_formula(state: StateBlock, start: int, end_line: int, silent: bool) ->
                 return False
             break
         line += 1
+        if work:
+            work.spend(0.5)
         if line >= end_line:
             if not state.env.get("open"):
                 return False
