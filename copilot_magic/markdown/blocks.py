@@ -9,7 +9,7 @@ from ..text import well_formed, without_controls
 from .code import GrowingCode
 from .cut import LISTS, PART, OpenBlock, find_cut, mark_cut_off, mark_resumed
 from .parser import markdown_parser
-from .work import TooMuchWork, Work, plain_html
+from .work import KEPT, TooMuchWork, Work, plain_html
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,22 +33,25 @@ _CONTINUES = {
     "code_block": re.compile(r"[ \t]*$|    |\t"),
 }
 
-# Steps that a text may take: for each character, and saved up at most. Ordinary text takes 1 to 4
+# Steps that a text may take: for each character, and saved up at most. Ordinary text takes 1 to 7
 # for a character, and no more than are saved can be taken between two paints.
-_STEPS = 5
-_SAVED_STEPS = 40_000
-# A line that may begin a block is looked at only if this much is left to render the blocks.
-_KEPT_STEPS = 20_000
+_STEPS = 8
+_SAVED_STEPS = 25_000
 # Steps of a tail: each is allowed this many on average, and one may use what others have saved.
-_TAIL_STEPS = 4_000
-_SAVED_TAIL_STEPS = 30_000
+_TAIL_STEPS = 8_000
+_SAVED_TAIL_STEPS = 40_000
 # Length of the HTML, in relation to the text, and how much longer it may be.
 _GROWTH = 16
 _SAVED_GROWTH = 50_000
 
 
 class Blocks:
-    """The blocks that further lines can still change, held as their lines."""
+    """The blocks that further lines can still change, held as their lines.
+
+    Attributes:
+        work: What settling may take.
+        tail_work: What showing tails may take.
+    """
 
     def __init__(self, remote_images: bool) -> None:
         from .counted import References
@@ -56,12 +59,10 @@ class Blocks:
         self._parser = markdown_parser(remote_images)
         self._lines: list[str] = []  # with line ends
         self._size = 0  # of the lines, in characters
-        self._work = Work(_SAVED_STEPS)
-        self._highlighting = Work(_SAVED_STEPS)
+        self.work = Work(_SAVED_STEPS)
         self._growth = Work(_SAVED_GROWTH, float("inf"))
-        self._references = References(self._work)
-        self._tail_work = Work(_SAVED_TAIL_STEPS)
-        self._tail_highlighting = Work(_SAVED_TAIL_STEPS)
+        self._references = References(self.work)
+        self.tail_work = Work(_SAVED_TAIL_STEPS)
         self._start_afresh()
 
     def _start_afresh(self) -> None:
@@ -81,8 +82,7 @@ class Blocks:
 
     def take(self, line: str) -> list[str]:
         """Take one whole line; return the HTML that it settles."""
-        self._work.earn(_STEPS * len(line))
-        self._highlighting.earn(_STEPS * len(line))
+        self.work.earn(_STEPS * len(line))
         self._growth.earn(_GROWTH * len(line))
         if not self._lines and not line.strip():
             return []
@@ -96,7 +96,7 @@ class Blocks:
                     settled.append(self._settle(len(self._lines)))
             elif self._continues and self._continues.match(line):
                 pass  # It closes nothing.
-            elif (after_blank or _MAY_BEGIN.match(line)) and self._work.left > _KEPT_STEPS:
+            elif (after_blank or _MAY_BEGIN.match(line)) and self.work.left > KEPT:
                 settled.append(self._settle_closed(is_blank=not line.strip()))
             if self._size >= self._enough:
                 settled.append(self._settle_part())
@@ -117,12 +117,11 @@ class Blocks:
         text = "".join(self._lines) + line
         if not text.strip():
             return ""
-        work, highlighting = self._tail_work, self._tail_highlighting
+        work = self.tail_work
         work.earn(_TAIL_STEPS)
-        highlighting.earn(_TAIL_STEPS)
         if not self._plain_tail:
-            env: dict[str, Any] = {"work": work, "highlighting": highlighting}
-            env |= {"open": True, "tail": True, "references": self._references.child(work)}
+            references = self._references.child(work)
+            env = {"references": references, "work": work, "open": True, "tail": True}
             if self._closing_fence:
                 env["code"] = self._code
             try:
@@ -158,7 +157,7 @@ class Blocks:
     def _settle_part(self) -> str:
         """Settle the beginning of a long block, if there is a place to cut it."""
         html = ""
-        if cut := find_cut(self._parsed(), self._lines, self._highlighting):
+        if cut := find_cut(self._parsed(), self._lines, self.work):
             closing_fence, continues = self._closing_fence, self._continues
             html = self._settle(cut.line, cut.opened)
             self._lines[: cut.replaced] = cut.opening
@@ -181,8 +180,7 @@ class Blocks:
         text = "".join(self._lines[:count])
         html = ""
         if text.strip():
-            env = {"work": self._work, "highlighting": self._highlighting}
-            env["references"] = self._references
+            env = {"references": self._references, "work": self.work}
             try:
                 html = self._html(text, env, cut_off)
                 self._growth.spend(len(html))
@@ -200,7 +198,7 @@ class Blocks:
     def _parsed(self) -> list[Token]:
         """Return the block structure of the lines."""
         tokens: list[Token] = []
-        env = {"open": True, "work": self._work}
+        env = {"open": True, "work": self.work}
         self._parser.block.parse("".join(self._lines), self._parser, env, tokens)
         mark_resumed(tokens, self._opened)
         return tokens

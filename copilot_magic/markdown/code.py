@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..text import visible_controls
-from .work import TooMuchWork, Work
+from .work import KEPT, TooMuchWork, Work
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -26,6 +26,9 @@ _LATER_STATEMENT = re.compile(r"\n[^\s})\]]")
 
 # Code that takes Pygments' patterns very long: endless lines, white space, words without a sign.
 _UNUSUAL = re.compile(r"[^\n]{300}|\s{100}|[\w\s$.<>@?\[\]]{300}")
+
+# Languages whose patterns take very long even so.
+_SLOW = frozenset({"mcschema", "devicetree", "dts"})
 
 
 def language_of(info: str) -> str:
@@ -120,9 +123,9 @@ def _pieces(code: str, language: str, work: Work) -> list[tuple[str, str]]:
     lines = code if code.endswith("\n") else f"{code}\n"
     pieces = []
     try:
-        work.spend(len(code) / 4)
+        work.spend(len(code) / 4, KEPT)
         for kind, value in lexer.get_tokens(lines):
-            work.spend(5)
+            work.spend(4, KEPT)
             pieces.append((_css_class(kind), value))
     except TooMuchWork:
         return [("", code)]
@@ -135,6 +138,8 @@ def _lexer(language: str) -> Lexer | None:
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
+    if language in _SLOW:
+        return None
     try:
         return get_lexer_by_name(language, stripnl=False, ensurenl=False) if language else None
     except ClassNotFound:

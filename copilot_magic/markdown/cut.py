@@ -196,13 +196,10 @@ def _cut_leaf(
 
 
 def _code_lines(fence: Token, size: int, work: Work) -> int:
-    """Return how many lines of an unclosed code block to settle, 0 for none.
-
-    The longer the block, the worse a place to cut is accepted.
-    """
+    """Return how many lines of an unclosed code block to settle, 0 for none."""
     at, other = split_points(fence.content, language_of(fence.info), work)
     if at < PART // 2:
-        at = other if size >= 2 * PART else 0
+        at = other
     if size >= 4 * PART:
         at = at or len(fence.content)
     return fence.content[:at].count("\n")

@@ -18,7 +18,8 @@ __all__ = ["bare_address", "safe_links"]
 _PIXEL_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+$")
 _ADDRESS = re.compile(r"[^\s<>\"'`*|\\，。、；：！？）】」》]+")
 _SCHEME = re.compile(r"(?<![A-Za-z0-9])https?$", re.IGNORECASE)
-_TRAILING = ".,;:!?_~$"
+_PAIRS = (("(", ")"), ("[", "]"))
+_TRAILING = frozenset(".,;:!?_~$")
 
 
 def safe_links(children: list[Token], remote_images: bool) -> list[Token]:
@@ -124,9 +125,13 @@ def bare_address(state: StateInline, silent: bool) -> bool:
 
 def _without_trailing(address: str) -> str:
     """Return an address without what belongs to the sentence: punctuation, unpaired brackets."""
-    address = address.rstrip(_TRAILING)
-    while address.endswith((")", "]")) and not (
-        address.count("(") >= address.count(")") and address.count("[") >= address.count("]")
-    ):
-        address = address[:-1].rstrip(_TRAILING)
-    return address
+    extra = {closer: address.count(closer) - address.count(opener) for opener, closer in _PAIRS}
+    end = len(address)
+    while end:
+        last = address[end - 1]
+        if last in extra and max(extra.values()) > 0:
+            extra[last] -= 1
+        elif last not in _TRAILING:
+            break
+        end -= 1
+    return address[:end]

@@ -79,7 +79,7 @@ def inline_formula(state: StateInline, silent: bool) -> bool:
     """Read a formula in running text (a rule of markdown-it)."""
     source, begin = state.src, state.pos
     if work := state.env.get("work"):
-        work.spend(3)  # The parser tries this rule and the next ones wherever text ends.
+        work.spend(2)  # The parser tries this rule and the next ones wherever text ends.
     if source[begin] not in "$\\":
         return False
     opener = source[begin : begin + 2]
@@ -113,7 +113,7 @@ def block_formula(state: StateBlock, start: int, end_line: int, silent: bool) ->
     """
     work = state.env.get("work")
     if work:
-        work.spend(5)  # The parser tries this rule and the next ones at each line.
+        work.spend(4)  # The parser tries this rule and the next ones at each line.
     if state.is_code_block(start):
         return False
     begin = state.bMarks[start] + state.tShift[start]
@@ -131,7 +131,7 @@ def block_formula(state: StateBlock, start: int, end_line: int, silent: bool) ->
             break
         line += 1
         if work:
-            work.spend(0.5)
+            work.spend(1)
         if line >= end_line:
             if not state.env.get("open"):
                 return False

@@ -5,8 +5,7 @@ The rules share these entries of the parser's environment:
     open: more text may follow, so an unclosed formula is a block
     tail: show unfinished text as what it will become
     code: the `GrowingCode` of the code block that is being written
-    work: the `Work` that parsing may take
-    highlighting: the `Work` that highlighting may take
+    work: the `Work` that the text may take
     depth: how many images there are around the running text that is parsed
 """
 
@@ -51,10 +50,16 @@ def markdown_parser(remote_images: bool, /) -> MarkdownIt:
     """
     from markdown_it import MarkdownIt
 
-    from .counted import CountingBlockParser, CountingInlineParser, underlined_heading
+    from .counted import (
+        CountingBlockParser,
+        CountingInlineParser,
+        LinkHelpers,
+        underlined_heading,
+    )
 
     parser = MarkdownIt("zero")
     parser.block, parser.inline = CountingBlockParser(), CountingInlineParser()
+    parser.helpers = LinkHelpers  # type: ignore[assignment]
     parser.configure("commonmark", {"html": False, "xhtmlOut": False, "maxNesting": NESTING})
     parser.enable(["table", "strikethrough"])
     parser.disable(["html_block", "html_inline"])
@@ -126,10 +131,10 @@ def _show_task(tokens: list[Token], index: int) -> None:
 
 _RENDER_RULES: dict[str, Callable[..., str]] = {
     "fence": lambda self, tokens, index, options, env: code_block_html(
-        tokens[index], env.get("code"), env.get("highlighting") or Work()
+        tokens[index], env.get("code"), env.get("work") or Work()
     ),
     "code_block": lambda self, tokens, index, options, env: code_block_html(
-        tokens[index], None, Work()
+        tokens[index], None, env.get("work") or Work()
     ),
     "math": lambda self, tokens, index, options, env: formula_html(
         tokens[index].content, tokens[index].markup

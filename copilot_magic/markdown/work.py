@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from ..text import escape
 
-__all__ = ["TooMuchWork", "Work", "plain_html"]
+__all__ = ["KEPT", "TooMuchWork", "Work", "plain_html"]
+
+KEPT = 10_000
+"""Steps that are kept to render blocks: no code is highlighted with them, and no line looked at."""
 
 
 class TooMuchWork(Exception):
@@ -37,15 +40,19 @@ class Work:
         """Add steps to the account, as far as there is room."""
         self.left = min(self._most, max(self.left, 0) + steps)
 
-    def spend(self, steps: float) -> None:
+    def spend(self, steps: float, keep: float = 0) -> None:
         """Take steps from the account.
+
+        Args:
+            steps: How many.
+            keep: How many must be left after it.
 
         Raises:
             TooMuchWork: There are not as many left.
         """
         self.left -= steps
         self.spent += steps
-        if self.left < 0:
+        if self.left < keep:
             raise TooMuchWork
 
 
