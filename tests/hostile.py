@@ -117,6 +117,61 @@ PAYLOADS: dict[str, str] = {
     "link https with backslashes": r"[x](https:\\evil.example/)",
     "link with user name": "[x](https://jupyter.org@evil.example/)",
     "link without host": "[x](https:///evil.example/)",
+    "link to the server, forbidden host": "[x](http://%3C/../logout)",
+    "link to the server, more of them": " ".join(
+        f"[x](http://{host}/../logout)"
+        for host in (
+            "%00",
+            "%09",
+            "%20",
+            "%23",
+            "%25",
+            "%2F",
+            "%3A",
+            "%3E",
+            "%3F",
+            "%40",
+            "%5B",
+            "%5C",
+            "%5D",
+            "%5E",
+            "%7C",
+            "%7F",
+            "%FF",
+            "a%3Cb",
+            "^",
+            "|",
+            "a b",
+            "<",
+        )
+    ),
+    "link to the server, IPv4": " ".join(
+        f"[x](http://{host}/../logout)"
+        for host in (
+            "1.2.3.4.5",
+            "256.1.1.1",
+            "1.2.3.256",
+            "4294967296",
+            "0x1ffffffff",
+            "a.1",
+            "1.2.3.08",
+            "1..2",
+            "a.0x",
+        )
+    ),
+    "link to the server, IPv6": " ".join(
+        f"[x](http://{host}/../logout)" for host in ("[", "[]", "[1]", "[::1", "[::g]", "[::1%25a]")
+    ),
+    "link to the server, port": "[x](http://a:65536/../logout) [x](http://a:b/../logout)",
+    "link to the server, international": (
+        "[x](http://xn--/../logout) [x](http://xn--a/%2e%2E/logout) [x](http://%CC%81a/.%2e?)"
+        " [x](http://＜/../logout) [x](http://\u0301/../logout)"
+    ),
+    "link to the server, tab": "[x](<http://\t/../logout>) [x](http:&Tab;//&Tab;/../logout)",
+    "link to the server, bare": "http://%3C/../logout <http://%3C/../logout>",
+    "link in a link": "[<https://evil.example/>](mailto:b@evil.example)",
+    "link in a link, unsafe": "[<https://evil.example/>](javascript:pwned())",
+    "link in a link, image": "[![<https://evil.example/>](x) <a@evil.example>](mailto:b@c.example)",
     "link quote in address": '[x](https://evil.example/"onmouseover="pwned())',
     "link bracket in address": "[x](<https://evil.example/><img src=x onerror=pwned()>)",
     "link title": "[x](https://evil.example/ '\"onmouseover=pwned() x=\"')",
@@ -217,6 +272,19 @@ PAYLOADS: dict[str, str] = {
     "math in a heading": r"# $\href{javascript:pwned()}{x}$",
     "math in a table": "| $\\href{javascript:pwned()}{x}$ |\n|---|",
     "math class by hand": '<span class="mathjax_process">$\\href{javascript:pwned()}{x}$</span>',
+    "math deep fractions": "$" + r"\frac{1}{1+" * 75 + "x" + "}" * 75 + "$",
+    "math deep fractions, comments": "$" + "\\frac{1}{1+%}\n" * 75 + "x" + "}" * 75 + "$",
+    "math deep fractions, verbatim": "$" + r"\frac{1}{1+\verb|}|" * 75 + "x" + "}" * 75 + "$",
+    "math deep fractions, block": "$$\n" + "\\cfrac{1}{1+\n" * 100 + "x" + "}" * 100 + "\n$$",
+    "math deep environments": (
+        "$" + r"\text{\end{matrix}}\begin{matrix}" * 60 + "x" + r"\end{matrix}" * 60 + "$"
+    ),
+    "math many sizes": "$" + r"\Huge " * 500 + "x$",
+    "math many styles": "$" + r"\displaystyle" * 280 + " x$",
+    "math many colours": "$" + r"\color{red}" * 300 + " x$",
+    "math deep stacks": "$" + r"\substack{" * 300 + "x" + "}" * 300 + "$",
+    "math many copies": "$" + r"\pmb{" * 20 + "x" + "}" * 20 + "$",
+    "math many cells": r"$\begin{matrix}" + "&" * 1_900 + r"\\" * 900 + r"x\end{matrix}$",
     "math endless": r"$\def\a{\a\a}\a$",
     # Characters.
     "escape sequences": "\x1b]0;pwned\x07\x1b[2J\x1b[31mred\x1b]8;;https://evil.example/\x07x",

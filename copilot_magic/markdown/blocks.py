@@ -9,6 +9,7 @@ from ..text import well_formed, without_controls
 from .code import GrowingCode
 from .cut import LISTS, PART, OpenBlock, find_cut, mark_cut_off, mark_resumed
 from .parser import markdown_parser
+from .work import KEPT, TooMuchWork, Work, plain_html
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["Blocks"]
 
 # A line that may begin a block, or that ends one because it is blank.
-_MAY_BEGIN = re.compile(r"[ \t]*$| {0,3}[#>*+\-=_`~|$\\:0-9]")
+_MAY_BEGIN = re.compile(
+    r"[ \t]*$| {0,3}(?:>|#{1,6}(?:[ \t]|$)|(?:[-+*]|\d{1,9}[.)])(?:[ \t]|$)|```|~~~"
+    r"|(?:[-*_][ \t]*){3,}$|[-=]+[ \t]*$|[|:-][-:| \t]*$|\$\$|\\\[|\\begin\{)"
+)
 _IN_LIST = re.compile(r"[ \t]*$|  |\t|[-+*] |\d{1,9}[.)] ")
 # Lines that continue the block before them. Parsing all of it again at each would be quadratic.
 _CONTINUES = {
@@ -29,15 +33,36 @@ _CONTINUES = {
     "code_block": re.compile(r"[ \t]*$|    |\t"),
 }
 
+# Steps that a text may take: for each character, and saved up at most. Ordinary text takes 1 to 7
+# for a character, and no more than are saved can be taken between two paints.
+_STEPS = 8
+_SAVED_STEPS = 25_000
+# Steps of a tail: each is allowed this many on average, and one may use what others have saved.
+_TAIL_STEPS = 8_000
+_SAVED_TAIL_STEPS = 40_000
+# Length of the HTML, in relation to the text, and how much longer it may be.
+_GROWTH = 16
+_SAVED_GROWTH = 50_000
+
 
 class Blocks:
-    """The blocks that further lines can still change, held as their lines."""
+    """The blocks that further lines can still change, held as their lines.
+
+    Attributes:
+        work: What settling may take.
+        tail_work: What showing tails may take.
+    """
 
     def __init__(self, remote_images: bool) -> None:
+        from .counted import References
+
         self._parser = markdown_parser(remote_images)
-        self._references: dict[str, Any] = {}
         self._lines: list[str] = []  # with line ends
         self._size = 0  # of the lines, in characters
+        self.work = Work(_SAVED_STEPS)
+        self._growth = Work(_SAVED_GROWTH, float("inf"))
+        self._references = References(self.work)
+        self.tail_work = Work(_SAVED_TAIL_STEPS)
         self._start_afresh()
 
     def _start_afresh(self) -> None:
@@ -47,6 +72,8 @@ class Blocks:
         self._continues: re.Pattern[str] | None = None  # a line that continues their last block
         self._code = GrowingCode()  # as the tails so far have shown it
         self._opened: Sequence[OpenBlock] = ()  # blocks that a settled part began
+        self._repeated = 0  # lines at the start that the settled part has, too
+        self._plain_tail = False  # because it took too much work
 
     @property
     def in_code(self) -> bool:
@@ -55,19 +82,26 @@ class Blocks:
 
     def take(self, line: str) -> list[str]:
         """Take one whole line; return the HTML that it settles."""
+        self.work.earn(_STEPS * len(line))
+        self._growth.earn(_GROWTH * len(line))
+        if not self._lines and not line.strip():
+            return []
         after_blank = bool(self._lines) and not self._lines[-1].strip()
         self._lines.append(line)
         self._size += len(line)
         settled: list[str] = []
-        if self._closing_fence:
-            if self._closing_fence.match(line):
-                settled.append(self._settle(len(self._lines)))
-        elif self._continues and self._continues.match(line):
-            pass  # It closes nothing.
-        elif after_blank or _MAY_BEGIN.match(line):
-            settled.append(self._settle_closed(is_blank=not line.strip()))
-        if self._size >= self._enough:
-            settled.append(self._settle_part())
+        try:
+            if self._closing_fence:
+                if self._closing_fence.match(line):
+                    settled.append(self._settle(len(self._lines)))
+            elif self._continues and self._continues.match(line):
+                pass  # It closes nothing.
+            elif (after_blank or _MAY_BEGIN.match(line)) and self.work.left > KEPT:
+                settled.append(self._settle_closed(is_blank=not line.strip()))
+            if self._size >= self._enough:
+                settled.append(self._settle_part())
+        except TooMuchWork:
+            settled.append(self._settle_plainly())
         return settled
 
     def settle_all(self) -> str:
@@ -81,10 +115,20 @@ class Blocks:
             line: The start of the next line.
         """
         text = "".join(self._lines) + line
-        env = {"references": dict(self._references), "open": True, "tail": True}
-        if self._closing_fence:
-            env["code"] = self._code
-        return self._html(text, env, []) if text.strip() else ""
+        if not text.strip():
+            return ""
+        work = self.tail_work
+        work.earn(_TAIL_STEPS)
+        if not self._plain_tail:
+            references = self._references.child(work)
+            env = {"references": references, "work": work, "open": True, "tail": True}
+            if self._closing_fence:
+                env["code"] = self._code
+            try:
+                return self._html(text, env, [])
+            except TooMuchWork:
+                self._plain_tail = True
+        return self._plain(line)
 
     def _settle_closed(self, is_blank: bool) -> str:
         """Settle the blocks that no further line can change: all but the last, or all.
@@ -113,31 +157,49 @@ class Blocks:
     def _settle_part(self) -> str:
         """Settle the beginning of a long block, if there is a place to cut it."""
         html = ""
-        if cut := find_cut(self._parsed(), self._lines):
+        if cut := find_cut(self._parsed(), self._lines, self.work):
             closing_fence, continues = self._closing_fence, self._continues
             html = self._settle(cut.line, cut.opened)
             self._lines[: cut.replaced] = cut.opening
             self._size = sum(map(len, self._lines))
             self._closing_fence, self._continues = closing_fence, continues
             self._opened = cut.opened
-        # Growing by a quarter before the next try keeps the cost of all tries linear.
-        self._enough = max(PART, self._size * 5 // 4)
+            self._repeated = len(cut.opening) - cut.replaced
+        # Growing by a third before the next try keeps the cost of all tries linear.
+        self._enough = max(PART, self._size * 4 // 3)
+        return html
+
+    def _settle_plainly(self) -> str:
+        """Return all blocks as they are written, because they took too much work."""
+        html = self._plain()
+        self._forget(len(self._lines))
         return html
 
     def _settle(self, count: int, cut_off: Sequence[OpenBlock] = ()) -> str:
         """Return the final HTML of the first lines, and forget them."""
         text = "".join(self._lines[:count])
-        html = self._html(text, {"references": self._references}, cut_off) if text.strip() else ""
+        html = ""
+        if text.strip():
+            env = {"references": self._references, "work": self.work}
+            try:
+                html = self._html(text, env, cut_off)
+                self._growth.spend(len(html))
+            except TooMuchWork:
+                html = self._plain("", count)
         if count:
-            del self._lines[:count]
-            self._size = sum(map(len, self._lines))
-            self._start_afresh()
+            self._forget(count)
         return html
+
+    def _forget(self, count: int) -> None:
+        del self._lines[:count]
+        self._size = sum(map(len, self._lines))
+        self._start_afresh()
 
     def _parsed(self) -> list[Token]:
         """Return the block structure of the lines."""
         tokens: list[Token] = []
-        self._parser.block.parse("".join(self._lines), self._parser, {"open": True}, tokens)
+        env = {"open": True, "work": self.work}
+        self._parser.block.parse("".join(self._lines), self._parser, env, tokens)
         mark_resumed(tokens, self._opened)
         return tokens
 
@@ -146,3 +208,7 @@ class Blocks:
         mark_resumed(tokens, self._opened)
         mark_cut_off(tokens, cut_off)
         return without_controls(self._parser.renderer.render(tokens, self._parser.options, env))
+
+    def _plain(self, line: str = "", count: int | None = None) -> str:
+        """Return the lines as they are written, without those that a settled part shows."""
+        return plain_html(without_controls("".join(self._lines[self._repeated : count]) + line))

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import html
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..text import visible_controls
+from .work import KEPT, TooMuchWork, Work
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -22,6 +23,12 @@ _LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{1,30}")
 # The start of a line that neither is indented nor closes a bracket.
 _STATEMENT = re.compile(r"[^\s})\]]")
 _LATER_STATEMENT = re.compile(r"\n[^\s})\]]")
+
+# Code that takes Pygments' patterns very long: endless lines, white space, words without a sign.
+_UNUSUAL = re.compile(r"[^\n]{300}|\s{100}|[\w\s$.<>@?\[\]]{300}")
+
+# Languages whose patterns take very long even so.
+_SLOW = frozenset({"mcschema", "devicetree", "dts"})
 
 
 def language_of(info: str) -> str:
@@ -38,18 +45,19 @@ def escape_code(code: str) -> str:
     return html.escape(visible_controls(code), quote=False)
 
 
-def code_block_html(token: Token, growing: GrowingCode | None) -> str:
+def code_block_html(token: Token, growing: GrowingCode | None, work: Work) -> str:
     """Return the element that shows a code block.
 
     Args:
         token: A ``fence`` or a ``code_block``.
         growing: What is highlighted already, if the block is still being written.
+        work: What highlighting may take; if that is not enough, the code is plain.
     """
     language = language_of(token.info) if token.type == "fence" else ""
     classes = f"highlight copilot-code {token.attrs.get('class', '')}".rstrip()
     is_labelled = language and "copilot-cont" not in classes
     label = f'<div class="copilot-language">{html.escape(language)}</div>' if is_labelled else ""
-    code = (growing.highlighted if growing else _highlighted)(token.content, language)
+    code = (growing.highlighted if growing else _highlighted)(token.content, language, work)
     # Not in the style sheet, because an untrusted notebook drops that.
     margin = "" if "copilot-more" in classes else ' style="margin-bottom:1em"'
     pre = f"<pre><code>{code}</code></pre>"
@@ -63,25 +71,27 @@ class GrowingCode:
         self._size = 0  # of the beginning, in characters
         self._html = ""  # of the beginning
 
-    def highlighted(self, code: str, language: str) -> str:
+    def highlighted(self, code: str, language: str, work: Work) -> str:
         """Return the HTML of the code, which must begin with the code of the call before."""
         rest = code[self._size :]
-        if len(rest) > 500 and _LATER_STATEMENT.search(rest):
-            end, _ = split_points(rest, language)
-            self._html += _highlighted(rest[:end], language)
+        if len(rest) > 1_000 or (len(rest) > 500 and _LATER_STATEMENT.search(rest)):
+            end, other = split_points(rest, language, work)
+            # If there is no good place, a bad one will do: the code is highlighted again later.
+            end = end or other or len(rest)
+            self._html += _highlighted(rest[:end], language, work)
             self._size += end
             rest = rest[end:]
-        return self._html + _highlighted(rest, language)
+        return self._html + _highlighted(rest, language, work)
 
 
-def split_points(code: str, language: str) -> tuple[int, int]:
+def split_points(code: str, language: str, work: Work) -> tuple[int, int]:
     """Return two places after which highlighting can start afresh, 0 for none.
 
     Both are at the end of a line, outside of strings and comments. The first one is better: the
     line after it is not indented and closes no bracket. The second is the last such place at all.
     """
     statement = last = position = 0
-    for name, value in _pieces(code, language):
+    for name, value in _pieces(code, language, work):
         end = position + value.rfind("\n") + 1
         # Classes with `s` are strings, with `c` comments; these three comments end with their line.
         if "\n" in value and (name[:1] not in ("s", "c") or name in ("c1", "ch", "cp")):
@@ -92,9 +102,9 @@ def split_points(code: str, language: str) -> tuple[int, int]:
     return statement, last
 
 
-def _highlighted(code: str, language: str) -> str:
+def _highlighted(code: str, language: str, work: Work) -> str:
     runs: list[tuple[str, str]] = []  # neighbours of one colour share an element
-    for name, value in _pieces(code, language):
+    for name, value in _pieces(code, language, work):
         if runs and (name == runs[-1][0] or value.isspace()):
             runs[-1] = (runs[-1][0], runs[-1][1] + value)
         else:
@@ -105,13 +115,20 @@ def _highlighted(code: str, language: str) -> str:
     )
 
 
-def _pieces(code: str, language: str) -> list[tuple[str, str]]:
+def _pieces(code: str, language: str, work: Work) -> list[tuple[str, str]]:
     """Return the code in pieces, each with its Pygments class, empty for plain code."""
     lexer = _lexer(language.lower())
-    if lexer is None:
+    if lexer is None or _UNUSUAL.search(code):
         return [("", code)]
     lines = code if code.endswith("\n") else f"{code}\n"
-    pieces = [(_css_class(kind), value) for kind, value in lexer.get_tokens(lines)]
+    pieces = []
+    try:
+        work.spend(len(code) / 4, KEPT)
+        for kind, value in lexer.get_tokens(lines):
+            work.spend(4, KEPT)
+            pieces.append((_css_class(kind), value))
+    except TooMuchWork:
+        return [("", code)]
     # Some lexers drop characters; the code must be shown as it is.
     return pieces if "".join(value for _, value in pieces) == lines else [("", code)]
 
@@ -121,12 +138,15 @@ def _lexer(language: str) -> Lexer | None:
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
+    if language in _SLOW:
+        return None
     try:
         return get_lexer_by_name(language, stripnl=False, ensurenl=False) if language else None
     except ClassNotFound:
         return None
 
 
+@cache
 def _css_class(kind: Any) -> str:
     """Return the Pygments class of a token type, or nothing if it has the colour of plain code."""
     from pygments.token import STANDARD_TYPES

@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
+    from .work import Work
+
 __all__ = ["LISTS", "PART", "Cut", "OpenBlock", "find_cut", "mark_cut_off", "mark_resumed"]
 
 PART = 2_000
 """Length from which a block is settled in parts, in characters; a paragraph from twice as many."""
+
+TRIED = 40_000
+"""Characters that are looked at for a place to cut a paragraph, over all tries."""
 
 LISTS = ("bullet_list_open", "ordered_list_open")
 
@@ -63,12 +68,13 @@ class Cut:
     opened: list[OpenBlock]
 
 
-def find_cut(tokens: Sequence[Token], lines: Sequence[str]) -> Cut | None:
+def find_cut(tokens: Sequence[Token], lines: Sequence[str], work: Work) -> Cut | None:
     """Return the outermost place to cut that leaves little after it, else the innermost.
 
     Args:
         tokens: The blocks of the lines.
         lines: Whole lines with their line ends.
+        work: What looking at code may take.
     """
     prefix = ""  # what the lines inside the open blocks begin with
     opened: list[OpenBlock] = []
@@ -101,7 +107,7 @@ def find_cut(tokens: Sequence[Token], lines: Sequence[str]) -> Cut | None:
             continue
         opened.append(OpenBlock(last.type))
         if last.type not in _MARKERS:
-            return _cut_leaf(last, lines, prefix, opened) or best
+            return _cut_leaf(last, lines, prefix, opened, work) or best
         marker = _MARKERS[last.type].match(rest)
         if not marker:
             break
@@ -160,7 +166,7 @@ def _open_list(tokens: Sequence[Token]) -> OpenBlock:
 
 
 def _cut_leaf(
-    leaf: Token, lines: Sequence[str], prefix: str, opened: list[OpenBlock]
+    leaf: Token, lines: Sequence[str], prefix: str, opened: list[OpenBlock], work: Work
 ) -> Cut | None:
     """Return where to cut a block that holds no other blocks, if it is long enough."""
     begin, end = leaf.map or [0, 0]
@@ -169,7 +175,7 @@ def _cut_leaf(
         return None
     again = prefix + lines[begin][len(prefix) :]
     if leaf.type == "fence" and leaf.content.count("\n") == end - begin - 1:
-        count = _code_lines(leaf, size)
+        count = _code_lines(leaf, size, work)
         return Cut(begin + 1 + count, [again], 0, opened) if count else None
     if leaf.type == "table_open" and end - begin > 3:
         return Cut(end - 1, [again, lines[begin + 1]], 0, opened)
@@ -189,14 +195,11 @@ def _cut_leaf(
     return None
 
 
-def _code_lines(fence: Token, size: int) -> int:
-    """Return how many lines of an unclosed code block to settle, 0 for none.
-
-    The longer the block, the worse a place to cut is accepted.
-    """
-    at, other = split_points(fence.content, language_of(fence.info))
+def _code_lines(fence: Token, size: int, work: Work) -> int:
+    """Return how many lines of an unclosed code block to settle, 0 for none."""
+    at, other = split_points(fence.content, language_of(fence.info), work)
     if at < PART // 2:
-        at = other if size >= 2 * PART else 0
+        at = other
     if size >= 4 * PART:
         at = at or len(fence.content)
     return fence.content[:at].count("\n")
@@ -205,9 +208,10 @@ def _code_lines(fence: Token, size: int) -> int:
 def _paragraph_line(lines: Sequence[str], begin: int, end: int) -> int:
     """Return a late line to cut a paragraph before, outside of emphasis, links and formulas.
 
-    Only the last lines are tried; 0 means that none of them will do.
+    Only the last lines are tried, fewer of a long paragraph; 0 means that none of them will do.
     """
-    for last in range(end - 1, max(begin, end - 30), -1):
+    tries = max(3, min(30, TRIED // _size(lines[begin:end])))
+    for last in range(end - 1, max(begin, end - tries), -1):
         text = "".join(lines[begin:last]).rstrip()
         if complete(text) == text:
             return last

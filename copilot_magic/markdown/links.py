@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from .addresses import is_mail, is_on_web
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -13,11 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["bare_address", "safe_links"]
 
-_SAFE_ADDRESS = re.compile(r"https?://[^/?#@\\\s]+(?:[/?#]|$)|mailto:[^/\s]", re.IGNORECASE)
 _PIXEL_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+$")
 _ADDRESS = re.compile(r"[^\s<>\"'`*|\\，。、；：！？）】」》]+")
 _SCHEME = re.compile(r"(?<![A-Za-z0-9])https?$", re.IGNORECASE)
-_TRAILING = ".,;:!?_~$"
+_PAIRS = (("(", ")"), ("[", "]"))
+_TRAILING = frozenset(".,;:!?_~$")
 
 
 def safe_links(children: list[Token], remote_images: bool) -> list[Token]:
@@ -30,21 +32,23 @@ def safe_links(children: list[Token], remote_images: bool) -> list[Token]:
     safe: list[Token] = []
     opened: list[tuple[str, bool, int]] = []  # address, whether it is safe, where its label begins
     for child in children:
+        in_link = any(is_safe for _, is_safe, _ in opened)
         if child.type == "link_open":
             address = str(child.attrs["href"])
-            is_safe = bool(_SAFE_ADDRESS.match(address))
+            is_safe = is_on_web(address) or is_mail(address)
             opened.append((address, is_safe, len(safe)))
-            if is_safe:
+            if is_safe and not in_link:
                 safe.append(_link_open(address))
         elif child.type == "link_close":
             address, is_safe, begin = opened.pop()
+            if any(is_safe for _, is_safe, _ in opened):
+                continue  # The label of a link: an address in angle brackets can be in it.
             label = "".join(part.content for part in safe[begin:])
             if is_safe:
                 safe.append(child)
             elif address and address != label:
                 safe.append(Token("text", "", 0, content=f" ({address})"))
         elif child.type == "image":
-            in_link = any(is_safe for _, is_safe, _ in opened)
             safe.extend(_safe_image(child, remote_images, in_link))
         else:
             safe.append(child)
@@ -68,8 +72,7 @@ def _safe_image(image: Token, remote_images: bool, in_link: bool) -> list[Token]
 
     address = str(image.attrs["src"])
     alt = _text_of(image.children or [])
-    is_on_web = _SAFE_ADDRESS.match(address) and not address.lower().startswith("mailto:")
-    if _PIXEL_IMAGE.match(address) or (is_on_web and remote_images):
+    if _PIXEL_IMAGE.match(address) or (remote_images and is_on_web(address)):
         attrs: dict[str, str | int | float] = {
             "src": address,
             "alt": alt,
@@ -80,7 +83,7 @@ def _safe_image(image: Token, remote_images: bool, in_link: bool) -> list[Token]
     text = Token("text", "", 0, content=f"🖼 {alt}".rstrip())
     if in_link or address.startswith("data:") or not address:
         return [text]
-    if is_on_web:
+    if is_on_web(address):
         return [_link_open(address), text, Token("link_close", "a", -1)]
     text.content += f" ({address})"
     return [text]
@@ -122,9 +125,13 @@ def bare_address(state: StateInline, silent: bool) -> bool:
 
 def _without_trailing(address: str) -> str:
     """Return an address without what belongs to the sentence: punctuation, unpaired brackets."""
-    address = address.rstrip(_TRAILING)
-    while address.endswith((")", "]")) and not (
-        address.count("(") >= address.count(")") and address.count("[") >= address.count("]")
-    ):
-        address = address[:-1].rstrip(_TRAILING)
-    return address
+    extra = {closer: address.count(closer) - address.count(opener) for opener, closer in _PAIRS}
+    end = len(address)
+    while end:
+        last = address[end - 1]
+        if last in extra and max(extra.values()) > 0:
+            extra[last] -= 1
+        elif last not in _TRAILING:
+            break
+        end -= 1
+    return address[:end]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from .code import escape_code
@@ -30,6 +31,22 @@ __all__ = [
 FORMULA = 4_000
 """Length of the longest formula that MathJax gets, in characters."""
 
+NESTING = 25
+"""Deepest nesting of braces that MathJax gets: it calls itself for each, and 75 crash the page."""
+
+ENVIRONMENTS = 50
+"""Most environments in a formula, because they can be in each other; 120 crash the page."""
+
+SWITCHES = 50
+"""Most changes of size, style and colour in a formula. Each is an element around all that follows
+it, and the time MathJax takes for them grows faster than their number."""
+
+COPIES = 5
+"""Most commands in a formula that write their argument twice: each other one in it doubles that."""
+
+CELLS = 2_500
+"""Most cells of a matrix: MathJax fills up every row to the length of the longest one."""
+
 CLOSERS = {"$$": "$$", "\\[": "\\]", "\\(": "\\)"}
 """What ends a formula, by what begins it; a single dollar has rules of its own."""
 
@@ -41,6 +58,12 @@ them, so "$5 and $6" is not one."""
 
 _BLOCK_OPENER = re.compile(
     r"\$\$(?!\$)|\\\[|\\begin\{(?:equation|align|alignat|gather|multline|flalign|eqnarray)\*?\}"
+)
+_BRACE = re.compile(r"\\.|([{}])", re.DOTALL)
+_SWITCH = re.compile(
+    r"\\(?:tiny|scriptsize|small|normalsize|large|huge|color"
+    r"|(?:display|text|script|scriptscript)style)(?![A-Za-z])",
+    re.IGNORECASE,
 )
 _LABEL = re.compile(r"\\label\s*\{[^{}]*\}")
 # Commands that affect more than their own formula: the page or later formulas.
@@ -55,6 +78,8 @@ _UNSAFE_COMMAND = re.compile(
 def inline_formula(state: StateInline, silent: bool) -> bool:
     """Read a formula in running text (a rule of markdown-it)."""
     source, begin = state.src, state.pos
+    if work := state.env.get("work"):
+        work.spend(2)  # The parser tries this rule and the next ones wherever text ends.
     if source[begin] not in "$\\":
         return False
     opener = source[begin : begin + 2]
@@ -86,6 +111,9 @@ def block_formula(state: StateBlock, start: int, end_line: int, silent: bool) ->
     If the text ends inside the formula, it is an unclosed block if ``open`` is set in the parser's
     environment, because more text may follow. Otherwise it is no formula.
     """
+    work = state.env.get("work")
+    if work:
+        work.spend(4)  # The parser tries this rule and the next ones at each line.
     if state.is_code_block(start):
         return False
     begin = state.bMarks[start] + state.tShift[start]
@@ -102,6 +130,8 @@ def block_formula(state: StateBlock, start: int, end_line: int, silent: bool) ->
                 return False
             break
         line += 1
+        if work:
+            work.spend(1)
         if line >= end_line:
             if not state.env.get("open"):
                 return False
@@ -123,16 +153,33 @@ def block_formula(state: StateBlock, start: int, end_line: int, silent: bool) ->
 
 
 def formula_html(tex: str, opener: str) -> str:
-    """Return a formula for MathJax to find, or as code if it is unsafe or too long."""
+    """Return a formula for MathJax to find, or as code if it is unsafe or too much for it."""
     if opener.startswith("\\b"):
         source = tex
     else:
         source = f"\\[{tex}\\]" if opener in ("$$", "\\[") else f"\\({tex}\\)"
-    if len(tex) > FORMULA or _UNSAFE_COMMAND.search(tex):
+    if len(tex) > FORMULA or _UNSAFE_COMMAND.search(tex) or _is_heavy(tex):
         return f"<code>{escape_code(source)}</code>"
     # Two equal labels anywhere on a page are an error in MathJax, and nothing refers to them.
     source = html.escape(_LABEL.sub("", source), quote=False)
     return f'<span class="copilot-math mathjax_process tex2jax_process">{source}</span>'
+
+
+def _is_heavy(tex: str) -> bool:
+    """Say whether MathJax could take seconds for a formula, or crash the page."""
+    braces = "".join(_BRACE.findall(tex))
+    if "%" in tex or "\\verb" in tex:
+        braces = braces.replace("}", "")  # It may be in a comment, and close nothing.
+    depth = accumulate(1 if brace == "{" else -1 for brace in braces)
+    rows = 1 + tex.count("\\\\") + tex.count("\\cr")
+    columns = 1 + max(row.count("&") for row in tex.split("\\\\"))
+    return (
+        max(depth, default=0) > NESTING
+        or tex.count("\\begin") > ENVIRONMENTS
+        or tex.count("\\pmb") > COPIES
+        or len(_SWITCH.findall(tex)) > SWITCHES
+        or rows * columns > CELLS
+    )
 
 
 def block_formula_html(token: Token) -> str:

@@ -5,6 +5,8 @@ The rules share these entries of the parser's environment:
     open: more text may follow, so an unclosed formula is a block
     tail: show unfinished text as what it will become
     code: the `GrowingCode` of the code block that is being written
+    work: the `Work` that the text may take
+    depth: how many images there are around the running text that is parsed
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from .code import code_block_html
 from .links import bare_address, safe_links
 from .math import block_formula, block_formula_html, formula_html, inline_formula
 from .unfinished import show_unfinished
+from .work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +50,20 @@ def markdown_parser(remote_images: bool, /) -> MarkdownIt:
     """
     from markdown_it import MarkdownIt
 
-    parser = MarkdownIt("commonmark", {"html": False, "xhtmlOut": False, "maxNesting": NESTING})
+    from .counted import (
+        CountingBlockParser,
+        CountingInlineParser,
+        LinkHelpers,
+        underlined_heading,
+    )
+
+    parser = MarkdownIt("zero")
+    parser.block, parser.inline = CountingBlockParser(), CountingInlineParser()
+    parser.helpers = LinkHelpers  # type: ignore[assignment]
+    parser.configure("commonmark", {"html": False, "xhtmlOut": False, "maxNesting": NESTING})
     parser.enable(["table", "strikethrough"])
+    parser.disable(["html_block", "html_inline"])
+    parser.block.ruler.at("lheading", underlined_heading)
     parser.block.ruler.before(
         "fence",
         "math_block",
@@ -70,7 +85,7 @@ def markdown_parser(remote_images: bool, /) -> MarkdownIt:
 
 def _sanitize(state: StateCore, remote_images: bool) -> None:
     """Drop every attribute that is not known to be harmless."""
-    directed = bool(_RIGHT_TO_LEFT.search(state.src))
+    directions = _directions(state.tokens) if _RIGHT_TO_LEFT.search(state.src) else []
     for index, token in enumerate(state.tokens):
         attrs: dict[str, str | int | float] = {}
         if token.type in ("ordered_list_open", "th_open", "td_open"):
@@ -79,11 +94,21 @@ def _sanitize(state: StateCore, remote_images: bool) -> None:
         elif token.type == "inline":
             _show_task(state.tokens, index)
             token.children = safe_links(token.children or [], remote_images)
-        if directed and token.nesting == 1 and token.tag in _DIRECTED:
+        if directions and token.nesting == 1 and token.tag in _DIRECTED:
             # Not `dir="auto"`: for a list it ignores items that have a `dir` of their own.
-            attrs["dir"] = _direction(next((t for t in state.tokens[index:] if t.content), token))
+            attrs["dir"] = directions[index]
             attrs.setdefault("style", "text-align:start")
         token.attrs = attrs
+
+
+def _directions(tokens: list[Token]) -> list[str]:
+    """Return the direction of each token: that of the next text."""
+    direction, directions = "ltr", []
+    for token in reversed(tokens):
+        if token.content:
+            direction = _direction(token)
+        directions.append(direction)
+    return directions[::-1]
 
 
 def _direction(token: Token) -> str:
@@ -106,9 +131,11 @@ def _show_task(tokens: list[Token], index: int) -> None:
 
 _RENDER_RULES: dict[str, Callable[..., str]] = {
     "fence": lambda self, tokens, index, options, env: code_block_html(
-        tokens[index], env.get("code")
+        tokens[index], env.get("code"), env.get("work") or Work()
     ),
-    "code_block": lambda self, tokens, index, options, env: code_block_html(tokens[index], None),
+    "code_block": lambda self, tokens, index, options, env: code_block_html(
+        tokens[index], None, env.get("work") or Work()
+    ),
     "math": lambda self, tokens, index, options, env: formula_html(
         tokens[index].content, tokens[index].markup
     ),

@@ -70,6 +70,16 @@ class Stream:
         return [html for html in settled if html]
 
     @property
+    def work(self) -> float:
+        """Return the steps that the settled text took so far; one is about a microsecond."""
+        return self._blocks.work.spent
+
+    @property
+    def tail_work(self) -> float:
+        """Return the steps that all tails took so far."""
+        return self._blocks.tail_work.spent
+
+    @property
     def tail(self) -> str:
         """Return the HTML of what is not settled, shown as what it will probably become."""
         line = "".join(self._pieces)

@@ -53,6 +53,8 @@ def show_unfinished(state: StateCore) -> None:
             content = token.content
             if state.tokens[index - 1].type == "paragraph_open":
                 content = _TABLE_HEADER.sub("", content)
+            if work := state.env.get("work"):
+                work.spend(len(content) / 4)
             token.content = complete(content)
             if not token.content:
                 state.tokens[index - 1].hidden = state.tokens[index + 1].hidden = True

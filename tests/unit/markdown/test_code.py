@@ -9,6 +9,7 @@ from rendering import shown_code, text_of
 
 from copilot_magic.markdown.code import GrowingCode
 from copilot_magic.markdown.render import render
+from copilot_magic.markdown.work import Work
 
 
 def test_code_is_highlighted_with_the_classes_that_themes_style() -> None:
@@ -52,5 +53,5 @@ def test_growing_code_is_shown_character_by_character(language: str) -> None:
     code = ("def f(a):\n    return '''\n" + "text\n" * 50 + "'''\n") * 5
     growing = GrowingCode()
     for size in range(0, len(code), 101):
-        shown = text_of(growing.highlighted(code[:size], language))
+        shown = text_of(growing.highlighted(code[:size], language, Work()))
         assert shown.removesuffix("\n") == code[:size].removesuffix("\n")

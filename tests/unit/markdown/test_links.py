@@ -56,3 +56,8 @@ def test_bare_addresses_are_links() -> None:
     ]
     assert render("https://a.example/b_c_d").count("<em>") == 0
     assert render("xhttps://a.example https:// nothttp:x").count("<a ") == 0
+
+
+def test_a_link_is_not_in_another_link() -> None:
+    assert render("[<https://a.example>](mailto:b)").count("<a ") == 1
+    assert 'href="https://a.example"' in render("[<https://a.example>](javascript:b)")

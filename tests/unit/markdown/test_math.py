@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from hostile import PAYLOADS
@@ -63,3 +64,36 @@ def test_formulas_are_found_and_prices_are_not(text: str, found: list[str]) -> N
 def test_a_formula_that_affects_the_page_is_shown_as_code(name: str) -> None:
     for formula in formulas(PAYLOADS[name]):
         assert not re.search(r"\\(?!text|\)|\(|\[|\])", formula), formula
+
+
+@pytest.mark.parametrize(
+    ("tex", "limit"),
+    [
+        (lambda n: r"\frac{1}{1+" * n + "x" + "}" * n, 25),
+        (lambda n: r"\substack{" * n + "x" + "}" * n, 25),
+        (lambda n: r"\begin{matrix}" * n + "x" + r"\end{matrix}" * n, 50),
+        (lambda n: r"\Huge " * n + "x", 50),
+        (lambda n: r"{\textstyle x}" * n, 50),
+        (lambda n: r"\pmb{x}" * n, 5),
+        (lambda n: r"\begin{matrix}" + "&" * 49 + r"\\" * (n - 1) + r"\end{matrix}", 50),
+        (lambda n: "x" * n, 4_000),
+    ],
+)
+def test_a_formula_that_would_hold_up_the_browser_is_shown_as_code(
+    tex: Callable[[int], str], limit: int
+) -> None:
+    assert formulas(f"${tex(limit)}$") == [rf"\({tex(limit)}\)"]
+    shown = render(f"${tex(limit + 1)}$")
+    assert formulas(f"${tex(limit + 1)}$") == []
+    assert text_of(shown).strip() == rf"\({tex(limit + 1)}\)"
+
+
+def test_what_only_looks_like_depth_is_no_obstacle() -> None:
+    for tex in (r"\{" * 40 + r"\}" * 40, "x^{2}" * 100, r"\left( x \right)" * 100):
+        assert len(formulas(f"${tex}$")) == 1
+
+
+def test_the_depth_of_a_formula_cannot_be_hidden() -> None:
+    r"""MathJax skips comments, and braces in `\verb` close nothing."""
+    for hidden in ("%}\n", r"\verb|}|"):
+        assert formulas("$" + (r"\frac{1}{1+" + hidden) * 30 + "x" + "}" * 30 + "$") == []
