@@ -9,7 +9,6 @@ of images and the number a list starts with.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -24,17 +23,29 @@ if TYPE_CHECKING:
 __all__ = ["CodeBlock", "bundle", "code_blocks", "render", "root", "stylesheet"]
 
 
-@dataclass(frozen=True)
-class CodeBlock:
-    """A code block of an answer.
+class CodeBlock(str):
+    """A code block of an answer: its text, without the last line end.
 
     Attributes:
         language: The name on its fence, such as ``python``; empty if there is none.
-        code: Its text, without the last line end.
     """
 
     language: str
-    code: str
+
+    def __new__(cls, code: str, language: str = "") -> CodeBlock:
+        """Return the block with this text and language."""
+        block = super().__new__(cls, code)
+        block.language = language
+        return block
+
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+        """Let copies and pickles keep the language."""
+        return str(self), self.language
+
+    @property
+    def code(self) -> str:
+        """Return the text as a plain ``str``."""
+        return str(self)
 
 
 def render(text: str, *, remote_images: bool = False) -> str:
@@ -87,7 +98,7 @@ def code_blocks(text: str) -> list[CodeBlock]:
     parser = markdown_parser(False)
     parser.block.parse(text, parser, {}, tokens)
     return [
-        CodeBlock(language_of(token.info), token.content.removesuffix("\n"))
+        CodeBlock(token.content.removesuffix("\n"), language_of(token.info))
         for token in tokens
         if token.type in ("fence", "code_block")
     ]

@@ -37,3 +37,12 @@ def test_an_answers_display_is_harmless() -> None:
     bundle = Answer.of(turn("p", "<img src=x onerror=alert(1)>"), "id")._repr_mimebundle_()
     assert "<img" not in bundle["text/html"]
     assert set(bundle) == {"text/html", "text/markdown", "text/plain"}
+
+
+def test_a_block_of_code_can_be_run_as_it_is_and_travels_with_its_language() -> None:
+    (block,) = Answer.of(turn("p", "```python\nx = 41 + 1\n```"), "id").code
+    names: dict[str, int] = {}
+    exec(block, names)
+    assert names["x"] == 42
+    again = pickle.loads(pickle.dumps(block))
+    assert (again, again.language, again.code) == (block, "python", "x = 41 + 1")
