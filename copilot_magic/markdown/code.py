@@ -54,7 +54,9 @@ def code_block_html(token: Token, growing: GrowingCode | None, work: Work) -> st
         work: What highlighting may take; if that is not enough, the code is plain.
     """
     language = language_of(token.info) if token.type == "fence" else ""
-    classes = f"highlight copilot-code {token.attrs.get('class', '')}".rstrip()
+    # Text has long lines, such as a prompt in an export; code keeps its lines.
+    wraps = " copilot-wrap" if language == "text" else ""
+    classes = f"highlight copilot-code{wraps} {token.attrs.get('class', '')}".rstrip()
     is_labelled = language and "copilot-cont" not in classes
     label = f'<div class="copilot-language">{html.escape(language)}</div>' if is_labelled else ""
     code = (growing.highlighted if growing else _highlighted)(token.content, language, work)

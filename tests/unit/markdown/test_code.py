@@ -12,6 +12,11 @@ from copilot_magic.markdown.render import render
 from copilot_magic.markdown.work import Work
 
 
+def test_text_wraps_and_code_keeps_its_lines() -> None:
+    assert "copilot-wrap" in render("```text\na long prompt\n```")
+    assert "copilot-wrap" not in render("```python\nx = 1\n```")
+
+
 def test_code_is_highlighted_with_the_classes_that_themes_style() -> None:
     html = render("```python\ndef f(): return 'a' # b\n```")
     assert html.startswith(
