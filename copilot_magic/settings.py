@@ -57,7 +57,7 @@ def _local_address(url: str) -> tuple[int | None, str] | None:
 
 
 def _setting(default: Any, help: str, **limits: Any) -> Any:
-    """Declare a setting and explain it, in the one place that all front ends read."""
+    """Declare a setting, with the explanation that the traits and the help show."""
     return field(default=default, metadata={"help": help, **limits})
 
 

@@ -58,7 +58,7 @@ def outgoing(
     has_threads: bool = True,
     budget: int | None = None,
 ) -> Outgoing:
-    """Return the messages that make `server` understand `content` as what is said after `turns`.
+    """Return the messages that let `server` understand `content` as the next one after `turns`.
 
     Args:
         turns: The earlier turns.

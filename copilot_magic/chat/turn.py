@@ -125,7 +125,7 @@ class Turn:
 
 
 TURN_FIELDS = tuple(f.name for f in fields(Turn) if f.name not in ("continuation", "thread"))
-"""What of a turn outlives its kernel: not the server's own objects, which may hold credentials."""
+"""The fields that are kept: not the server's own objects, which may hold credentials."""
 
 
 def turn_to_dict(turn: Turn) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def turn_to_dict(turn: Turn) -> dict[str, Any]:
 
 
 def turn_of(values: Mapping[str, Any]) -> Turn:
-    """Return the turn that `turn_to_dict` made `values` of; a newer version may have kept more."""
+    """Return the turn with these fields; those that a newer version may have kept are ignored."""
     known = {name: value for name, value in values.items() if name in TURN_FIELDS}
     known["options"] = Options.of(known.get("options", {}))
     known["parts"] = tuple(known.get("parts", ()))

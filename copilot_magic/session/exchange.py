@@ -111,7 +111,7 @@ class Exchange(Generator[Event, None, None]):
         value: BaseException | object = None,
         traceback: TracebackType | None = None,
     ) -> Event:
-        """Raise an exception where the iteration stands; `close` does so to end it."""
+        """Raise an exception inside the iteration, as `close` does to end it."""
         return self._events.throw(kind if value is None else value)  # type: ignore[arg-type]
 
     # The course of one prompt

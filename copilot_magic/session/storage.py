@@ -1,4 +1,4 @@
-"""The conversation file as a session uses it: a prompt goes on, whatever the file does."""
+"""The conversation file as a session uses it: whatever happens to it, prompts are answered."""
 
 from __future__ import annotations
 

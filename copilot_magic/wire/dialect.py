@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["Dialect"]
 
-# Characters of history sent at the most: some 25,000 tokens, which all but small models can take.
+# Most characters of history to send: some 25,000 tokens, which all but small models can take.
 HISTORY_BUDGET = 100_000
 
 # gpt4free's fields, which OpenAI's own API refuses as unknown.

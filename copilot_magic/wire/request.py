@@ -16,7 +16,7 @@ from .dialect import Dialect
 
 __all__ = ["Request", "make_request", "model_of", "providers_of", "request_body", "request_key"]
 
-# What of a body says who asks and how the answer travels, not what is asked.
+# Fields that say who asks and how the answer travels, not what is asked.
 _DELIVERY = frozenset({"conversation", "conversation_id", "stream", "stream_options"})
 
 
