@@ -4,21 +4,10 @@ from __future__ import annotations
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.oinspect import getdoc
 from scripted_server import ScriptedServer
 
 from copilot_magic.errors import UsageError
-from copilot_magic.notebook.arguments import option_names
-from copilot_magic.notebook.commands import COMMANDS
 from copilot_magic.notebook.magics import CopilotMagics
-
-
-def test_help_names_every_option_and_every_command(magics: CopilotMagics) -> None:
-    asking, commands = getdoc(magics.ask_cell) or "", getdoc(magics.command) or ""
-    for name in option_names():
-        assert name in asking
-    for name in COMMANDS:
-        assert f"%copilot {name}" in commands
 
 
 def test_an_empty_cell_asks_nothing(magics: CopilotMagics, server: ScriptedServer) -> None:

@@ -15,15 +15,12 @@ from scripted_server import Exchange, ScriptedServer, answer
 
 from copilot_magic.errors import (
     AuthenticationError,
-    ContextLengthError,
     CutError,
-    ErrorEventError,
-    RefusedError,
     UsageError,
 )
 from copilot_magic.session.session import Session
 from copilot_magic.settings import Settings
-from copilot_magic.wire.chunks import Delta, Waiting
+from copilot_magic.wire.chunks import Delta
 
 
 @pytest.fixture
@@ -217,72 +214,6 @@ def test_without_cell_ids_every_prompt_is_a_turn(session: Session) -> None:
     for _ in range(2):
         text_of(ask(session, "same"))
     assert len(session.library.current.turns) == 2
-
-
-def test_the_next_provider_is_tried_where_one_fails_before_its_first_token(
-    settings: Settings, server: ScriptedServer
-) -> None:
-    session = Session(replace(settings, providers=("Copilot", "Second", "Third")))
-    server.scripts(fails(401, "log in"), lambda exchange: answer(exchange, "second here"))
-    events = list(ask(session, "hi"))
-    assert any(isinstance(event, Waiting) and "Second" in event.reason for event in events)
-    assert [body["provider"] for body in server.posts] == ["Copilot", "Second"]
-    (turn,) = session.library.current.turns
-    assert turn.asked_provider == "Second"
-    assert any("Copilot failed" in note for note in turn.notes)
-    session.close()
-
-
-def test_no_other_provider_is_tried_after_the_first_token(
-    settings: Settings, server: ScriptedServer
-) -> None:
-    def script(exchange: Exchange) -> None:
-        exchange.start()
-        exchange.delta("half")
-        exchange.event({"error": {"message": "broke"}})
-
-    session = Session(replace(settings, providers=("First", "Second")))
-    server.script(script)
-    with pytest.raises(ErrorEventError):
-        text_of(ask(session, "hi"))
-    assert len(server.posts) == 1
-    session.close()
-
-
-def test_no_other_provider_is_tried_where_no_server_is(settings: Settings) -> None:
-    session = Session(
-        replace(settings, base_url="http://127.0.0.1:9/v1", providers=("First", "Second"))
-    )
-    with pytest.raises(RefusedError):
-        text_of(ask(session, "hi"))
-    session.close()
-
-
-def test_a_history_too_long_is_sent_once_more_by_half_and_from_then_on(
-    session: Session, server: ScriptedServer
-) -> None:
-    for index in range(6):
-        text_of(ask(session, f"{index} " + "x" * 100))
-
-    def small(exchange: Exchange) -> None:
-        if len(exchange.request.body) > 1200:
-            exchange.reply(400, {"error": {"message": "maximum context length exceeded"}})
-        else:
-            answer(exchange, "fits")
-
-    server.script(small)
-    assert text_of(ask(session, "last")) == "fits"
-    assert any("not sent" in note for note in session.library.current.turns[-1].notes)
-    before = len(server.posts)
-    assert text_of(ask(session, "one more")) == "fits"
-    assert len(server.posts) == before + 1
-
-
-def test_a_prompt_too_long_alone_is_an_error(session: Session, server: ScriptedServer) -> None:
-    server.script(fails(413, "too large"))
-    with pytest.raises(ContextLengthError):
-        text_of(ask(session, "hi"))
-    assert len(server.posts) == 1
 
 
 def test_exactly_the_same_request_is_replayed_and_nothing_is_sent(

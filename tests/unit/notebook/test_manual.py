@@ -1,0 +1,17 @@
+"""The manual, as ``%%copilot?`` and ``%copilot?`` show it."""
+
+from __future__ import annotations
+
+from IPython.core.oinspect import getdoc
+
+from copilot_magic.notebook.arguments import option_names
+from copilot_magic.notebook.commands import COMMANDS
+from copilot_magic.notebook.magics import CopilotMagics
+
+
+def test_help_names_every_option_and_every_command(magics: CopilotMagics) -> None:
+    asking, commands = getdoc(magics.ask_cell) or "", getdoc(magics.command) or ""
+    for name in option_names():
+        assert name in asking
+    for name in COMMANDS:
+        assert f"%copilot {name}" in commands
