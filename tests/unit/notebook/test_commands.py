@@ -239,6 +239,8 @@ def test_a_turn_is_dropped_by_number_and_from_what_is_sent(
     said = [message["content"] for message in server.posts[-1]["messages"]]
     assert said == ["one", "You said: one", "four"]
     name = notebook.session.library.current.name
-    stored = Store.open("").load(name)
+    store = Store.open("")
+    stored = store.load(name)
+    store.close()
     assert stored is not None
     assert [turn.prompt for turn in stored.turns] == ["one", "four"]
