@@ -12,7 +12,7 @@ from .parser import markdown_parser
 from .work import KEPT, TooMuchWork, Work, plain_html
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from markdown_it.token import Token
 
@@ -38,7 +38,7 @@ _CONTINUES = {
 _STEPS = 8
 _SAVED_STEPS = 25_000
 # Steps of a tail: each is allowed this many on average, and one may use what others have saved.
-_TAIL_STEPS = 8_000
+_TAIL_STEPS = 6_000
 _SAVED_TAIL_STEPS = 40_000
 # Length of the HTML, in relation to the text, and how much longer it may be.
 _GROWTH = 16
@@ -51,9 +51,10 @@ class Blocks:
     Attributes:
         work: What settling may take.
         tail_work: What showing tails may take.
+        references: The link definitions so far.
     """
 
-    def __init__(self, remote_images: bool) -> None:
+    def __init__(self, remote_images: bool, definitions: Mapping[str, Any] | None = None) -> None:
         from .counted import References
 
         self._parser = markdown_parser(remote_images)
@@ -61,7 +62,7 @@ class Blocks:
         self._size = 0  # of the lines, in characters
         self.work = Work(_SAVED_STEPS)
         self._growth = Work(_SAVED_GROWTH, float("inf"))
-        self._references = References(self.work)
+        self.references = References(self.work, definitions)
         self.tail_work = Work(_SAVED_TAIL_STEPS)
         self._start_afresh()
 
@@ -120,7 +121,7 @@ class Blocks:
         work = self.tail_work
         work.earn(_TAIL_STEPS)
         if not self._plain_tail:
-            references = self._references.child(work)
+            references = self.references.child(work)
             env = {"references": references, "work": work, "open": True, "tail": True}
             if self._closing_fence:
                 env["code"] = self._code
@@ -180,7 +181,7 @@ class Blocks:
         text = "".join(self._lines[:count])
         html = ""
         if text.strip():
-            env = {"references": self._references, "work": self.work}
+            env = {"references": self.references, "work": self.work}
             try:
                 html = self._html(text, env, cut_off)
                 self._growth.spend(len(html))

@@ -9,7 +9,6 @@ of images and the number a list starts with.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -24,28 +23,46 @@ if TYPE_CHECKING:
 __all__ = ["CodeBlock", "bundle", "code_blocks", "render", "root", "stylesheet"]
 
 
-@dataclass(frozen=True)
-class CodeBlock:
-    """A code block of an answer.
+class CodeBlock(str):
+    """A code block of an answer: its text as a string, without the last line end.
 
     Attributes:
         language: The name on its fence, such as ``python``; empty if there is none.
-        code: Its text, without the last line end.
     """
 
     language: str
-    code: str
+
+    def __new__(cls, code: str, language: str = "") -> CodeBlock:
+        """Return a code block with this text."""
+        block = super().__new__(cls, code)
+        block.language = language
+        return block
+
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+        """Return what a copy is made of."""
+        return self.code, self.language
+
+    @property
+    def code(self) -> str:
+        """Return the text as a plain ``str``."""
+        return str.__str__(self)
 
 
 def render(text: str, *, remote_images: bool = False) -> str:
     """Return `text` as safe HTML, without the root element.
+
+    Link definitions count for the whole text, also for what is before them.
 
     Args:
         text: Markdown of any origin.
         remote_images: Show images from the web; otherwise they are links.
     """
     stream = Stream(remote_images=remote_images)
-    return "".join(stream.feed(text) + stream.finish())
+    html = "".join(stream.feed(text) + stream.finish())
+    if stream.defines_late:
+        stream = Stream(remote_images=remote_images, definitions=stream.definitions)
+        html = "".join(stream.feed(text) + stream.finish())
+    return html
 
 
 def root(html: str, style: bool = True) -> str:
@@ -87,7 +104,7 @@ def code_blocks(text: str) -> list[CodeBlock]:
     parser = markdown_parser(False)
     parser.block.parse(text, parser, {}, tokens)
     return [
-        CodeBlock(language_of(token.info), token.content.removesuffix("\n"))
+        CodeBlock(token.content.removesuffix("\n"), language_of(token.info))
         for token in tokens
         if token.type in ("fence", "code_block")
     ]

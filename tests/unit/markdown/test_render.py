@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -57,14 +59,27 @@ def test_code_blocks_are_found_wherever_they_are() -> None:
         "```js title=x\r\nunclosed\r\n  f"
     )
     assert code_blocks(text) == [
-        CodeBlock("python", "a = 1\n\nb = 2"),
-        CodeBlock("r", "c"),
-        CodeBlock("", "d"),
-        CodeBlock("", "e"),
-        CodeBlock("js", "unclosed\n  f"),
+        "a = 1\n\nb = 2",
+        "c",
+        "d",
+        "e",
+        "unclosed\n  f",
     ]
+    assert [block.language for block in code_blocks(text)] == ["python", "r", "", "", "js"]
     assert code_blocks("no `code` here") == []
     assert code_blocks(LONG["long plain code"])[0].code.count("\n") == 899
+
+
+def test_a_code_block_is_a_string_that_can_be_run() -> None:
+    (block,) = code_blocks("```python\nx = 6 * 7\n```")
+    found: dict[str, int] = {}
+    exec(block, found)
+    assert found["x"] == 42
+    assert isinstance(block, str) and block == block.code == "x = 6 * 7"
+    assert type(block.code) is str
+    for same in (pickle.loads(pickle.dumps(block)), copy.deepcopy(block)):
+        assert (same, same.language) == (block, "python")
+    assert CodeBlock("y").language == ""
 
 
 def test_the_style_sheet_is_small_and_scoped() -> None:
