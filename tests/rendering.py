@@ -41,6 +41,8 @@ ALLOWED: dict[str, dict[str, str]] = {
     "span": {"class": r"\w{1,3}|copilot-math mathjax_process tex2jax_process"},
     "table": {"class": "copilot-(cont|more)( copilot-(cont|more))?"},
     **{tag: {} for tag in ["strong", "em", "s", "code", "pre", "thead", "tbody", "tr", "hr", "br"]},
+    **{tag: {} for tag in ["sub", "sup", "kbd", "b", "i", "u", "mark", "small"]},
+    **{tag: {} for tag in ["details", "summary"]},
 }
 ALLOWED["ol"]["start"] = r"\d{1,10}"
 VOID = {"br", "hr", "img"}

@@ -21,7 +21,7 @@ __all__ = ["Blocks"]
 # A line that may begin a block, or that ends one because it is blank.
 _MAY_BEGIN = re.compile(
     r"[ \t]*$| {0,3}(?:>|#{1,6}(?:[ \t]|$)|(?:[-+*]|\d{1,9}[.)])(?:[ \t]|$)|```|~~~"
-    r"|(?:[-*_][ \t]*){3,}$|[-=]+[ \t]*$|[|:-][-:| \t]*$|\$\$|\\\[|\\begin\{)"
+    r"|(?:[-*_][ \t]*){3,}$|[-=]+[ \t]*$|[|:-][-:| \t]*$|</?details>|\$\$|\\\[|\\begin\{)"
 )
 _IN_LIST = re.compile(r"[ \t]*$|  |\t|[-+*] |\d{1,9}[.)] ")
 # Lines that continue the block before them. Parsing all of it again at each would be quadratic.
@@ -29,9 +29,13 @@ _CONTINUES = {
     "bullet_list_open": _IN_LIST,
     "ordered_list_open": _IN_LIST,
     "blockquote_open": re.compile(r" {0,3}>"),
+    "details_open": re.compile(r"(?! {0,3}</details>)"),
     "table_open": re.compile(r" {0,3}\|"),
     "code_block": re.compile(r"[ \t]*$|    |\t"),
 }
+
+# Blocks that a blank line does not end.
+_GO_ON = (*LISTS, "code_block", "details_open", "fence", "math_block")
 
 # Steps that a text may take: for each character, and saved up at most. Ordinary text takes 1 to 7
 # for a character, and no more than are saved can be taken between two paints.
@@ -143,11 +147,11 @@ class Blocks:
         begin, end = last.map
         if last.type == "fence":
             closed = last.content.count("\n") == end - begin - 2
-        elif last.type == "math_block":
+        elif last.type in ("math_block", "details_open"):
             closed = last.meta["closed"]
         else:
             closed = last.type in ("heading_open", "hr")
-        ends = is_blank and last.type not in (*LISTS, "code_block", "fence", "math_block")
+        ends = is_blank and last.type not in _GO_ON
         html = self._settle(len(self._lines) if ends else end if closed else begin)
         if self._lines:
             self._continues = _CONTINUES.get(last.type)
@@ -160,6 +164,8 @@ class Blocks:
         html = ""
         if cut := find_cut(self._parsed(), self._lines, self.work):
             closing_fence, continues = self._closing_fence, self._continues
+            if continues is _CONTINUES["details_open"]:
+                continues = None  # It is too long to be folded.
             html = self._settle(cut.line, cut.opened)
             self._lines[: cut.replaced] = cut.opening
             self._size = sum(map(len, self._lines))

@@ -14,7 +14,7 @@ from markdown_it.common.utils import unescapeAll
 from markdown_it.helpers import parseLinkDestination, parseLinkLabel, parseLinkTitle
 from markdown_it.parser_block import ParserBlock
 from markdown_it.parser_inline import ParserInline
-from markdown_it.rules_block import StateBlock, lheading
+from markdown_it.rules_block import StateBlock, lheading, reference
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
@@ -25,6 +25,7 @@ __all__ = [
     "CountingInlineParser",
     "LinkHelpers",
     "References",
+    "link_definition",
     "underlined_heading",
 ]
 
@@ -182,6 +183,13 @@ class LinkHelpers:
         if end > pos and level == 0:
             result.ok, result.pos, result.str = True, end, unescapeAll(string[pos:end])
         return result
+
+
+def link_definition(state: StateBlock, start: int, end_line: int, silent: bool) -> bool:
+    """Read a link definition, but leave footnotes alone."""
+    if state.src.startswith("[^", state.bMarks[start] + state.tShift[start]):
+        return False
+    return reference(state, start, end_line, silent)
 
 
 def underlined_heading(state: StateBlock, start: int, end_line: int, silent: bool) -> bool:

@@ -85,7 +85,7 @@ def test_a_code_block_is_a_string_that_can_be_run() -> None:
 def test_the_style_sheet_is_small_and_scoped() -> None:
     assert len(stylesheet()) < 2_000
     for rule in stylesheet().split("}"):
-        assert not rule or rule.startswith(".copilot-answer ")
+        assert not rule or rule.startswith((".copilot-answer ", ".copilot-answer{"))
 
 
 def test_the_style_sheet_is_sent_without_comments_and_needless_white_space() -> None:
