@@ -61,7 +61,8 @@ PAYLOADS: dict[str, str] = {
     "popover": "<button popovertarget=x>y</button><p popover id=x onbeforetoggle=pwned()>",
     "harmless tags with more in them": (
         "<b/onclick=pwned()>a</b> <b onclick=pwned()>b</b> <br onclick=pwned()> "
-        "<br/onclick=pwned()> <s\nonclick=pwned()>c</s> <sup><script>pwned()</script></sup> <kbd\t>d</kbd>"
+        "<br/onclick=pwned()> <s\nonclick=pwned()>c</s> <sup><script>pwned()</script></sup> "
+        "<kbd\t>d</kbd>"
     ),
     "unbalanced tags": "<b><i>a</b></i></u></small></details></summary></div><s><mark>",
     "details, more in them": (
