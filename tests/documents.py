@@ -53,6 +53,17 @@ DOCUMENTS = {
     "entities": "&amp; &lt;b&gt; &copy; &#35; &#x1F600; &nosuch; &\n",
     "escapes": "\\*a\\* \\# \\[x\\](y) \\<b> \\\\ \\`c\\` 1\\. \\| \\~\n",
     "html": "<div>\n*a*\n</div>\n\n<!-- b --> <b>c</b>\n",
+    "harmless html": (
+        "a<br>b<br/>c<br />d H<sub>2</sub>O x<sup>*2*</sup> <kbd>Ctrl</kbd> <b>a <i>b</i></b> "
+        "<u>c</u> <s>d</s> <mark>e</mark> <small>f</small> **a <b>b** c</b> <b>*c</b>* <i>d\n\ne"
+        "</i> <b>f\n\n- [<b>g</b>](https://a.example) <B>h</B> <b >i</b>\n"
+    ),
+    "details": (
+        "text\n<details>\n<summary>More *or* less</summary>\n\n- a\n\n```\n</details>\n```\n\n"
+        "<details><summary>x</summary>\ny\n</details>\n\n</details>\nafter\n\n<details>\n\nunclosed\n"
+        "\n> <details>\n> a\n> </details>\n\n- <details>\n  b\n  </details>\n- c\n"
+    ),
+    "footnotes": "a[^1] b[^12].\n\n[^1]: https://a.example\n[^12]: *c*\nd [^1]: e\n\n[^x] [^0-9]\n",
     "right to left": (
         "# שלום\n\nمرحبا *hello* `code`\n\n- אחת\n- two\n\n| א |\n|---|\n| ب |\n\n```\nא\n```\n"
     ),
@@ -97,6 +108,9 @@ LONG = {
     "long line in code": "```\n" + "x " * 20_000 + "\n```\n",
     "long indented code": "a\n\n" + "    code\n\n" * 800 + "End.\n",
     "long formula": "$$\n" + "a + b\n" * 2_000 + "$$\n",
+    "long details": "<details>\n<summary>x</summary>\n\n"
+    + "Some words.\n\n" * 900
+    + "</details>\n",
     "image in the text": "![x](data:image/png;base64," + "A" * 60_000 + ") text\n\nmore\n",
     "many definitions": "".join(f"[{n}]: https://a.example/{n}\n" for n in range(300))
     + "\n[7] [299]\n",

@@ -59,6 +59,19 @@ PAYLOADS: dict[str, str] = {
         "<style>@keyframes x{}</style><p style=animation-name:x onanimationend=pwned()>"
     ),
     "popover": "<button popovertarget=x>y</button><p popover id=x onbeforetoggle=pwned()>",
+    "harmless tags with more in them": (
+        "<b/onclick=pwned()>a</b> <b onclick=pwned()>b</b> <br onclick=pwned()> "
+        "<br/onclick=pwned()> <s\nonclick=pwned()>c</s> <sup><script>pwned()</script></sup> "
+        "<kbd\t>d</kbd>"
+    ),
+    "unbalanced tags": "<b><i>a</b></i></u></small></details></summary></div><s><mark>",
+    "details, more in them": (
+        "<details ontoggle=pwned() open>\na\n</details>\n\n<details>\n<summary onclick=pwned()>b"
+        "</summary>\n\n<summary>c</summary><script>pwned()</script>\n</details>\n\n"
+        "<details><summary><img src=x onerror=pwned()></summary>\n</details>\n\n<details>\n"
+    ),
+    "deep tags": "<b><i>" * 400 + "<script>pwned()</script>" + "</i></b>" * 400,
+    "deep details": "<details>\n" * 100 + "<b onclick=pwned()>\n" + "</details>\n" * 100,
     "inline element": '<b onmouseover="pwned()">bold</b>',
     "closing the container": "</div></div></pre><script>pwned()</script>",
     # Frames, forms, styles and whatever else loads or redirects.

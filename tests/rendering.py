@@ -7,10 +7,11 @@ import re
 from html.parser import HTMLParser
 
 from copilot_magic.markdown.parser import markdown_parser
+from copilot_magic.markdown.render import render
 from copilot_magic.markdown.stream import Stream
 from copilot_magic.text import without_controls
 
-__all__ = ["at_once", "check", "pieces", "shown_code", "streamed", "text_of"]
+__all__ = ["as_written", "at_once", "check", "pieces", "shown_code", "streamed", "text_of"]
 
 BLOCKS = "p h1 h2 h3 h4 h5 h6 ul ol li blockquote th td"
 DIRECTED = {"dir": "ltr|rtl", "style": "text-align:(start|left|right|center)"}
@@ -40,6 +41,8 @@ ALLOWED: dict[str, dict[str, str]] = {
     "span": {"class": r"\w{1,3}|copilot-math mathjax_process tex2jax_process"},
     "table": {"class": "copilot-(cont|more)( copilot-(cont|more))?"},
     **{tag: {} for tag in ["strong", "em", "s", "code", "pre", "thead", "tbody", "tr", "hr", "br"]},
+    **{tag: {} for tag in ["sub", "sup", "kbd", "b", "i", "u", "mark", "small"]},
+    **{tag: {} for tag in ["details", "summary"]},
 }
 ALLOWED["ol"]["start"] = r"\d{1,10}"
 VOID = {"br", "hr", "img"}
@@ -140,6 +143,21 @@ def streamed(parts: list[str], look: bool = False) -> list[str]:
     settled += stream.finish()
     assert stream.tail == ""
     return settled
+
+
+def as_written(text: str) -> str:
+    """Return what is settled of a text in one piece.
+
+    `render` returns the same, but that it knows every link definition from the start.
+    """
+    stream = Stream()
+    html = "".join(stream.feed(text) + stream.finish())
+    if stream.defines_late:
+        stream = Stream(definitions=stream.definitions)
+        assert render(text) == "".join(stream.feed(text) + stream.finish())
+    else:
+        assert render(text) == html
+    return html
 
 
 def at_once(text: str) -> str:

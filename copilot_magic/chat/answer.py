@@ -60,7 +60,7 @@ class Answer(str):
 
     @property
     def code(self) -> list[CodeBlock]:
-        """Return the answer's code blocks, each with its ``language`` and ``code``."""
+        """Return the answer's code blocks, each a ``str`` with a ``language``."""
         from ..markdown.render import code_blocks
 
         return code_blocks(self.markdown)

@@ -12,7 +12,7 @@ from .parser import markdown_parser
 from .work import KEPT, TooMuchWork, Work, plain_html
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from markdown_it.token import Token
 
@@ -21,7 +21,7 @@ __all__ = ["Blocks"]
 # A line that may begin a block, or that ends one because it is blank.
 _MAY_BEGIN = re.compile(
     r"[ \t]*$| {0,3}(?:>|#{1,6}(?:[ \t]|$)|(?:[-+*]|\d{1,9}[.)])(?:[ \t]|$)|```|~~~"
-    r"|(?:[-*_][ \t]*){3,}$|[-=]+[ \t]*$|[|:-][-:| \t]*$|\$\$|\\\[|\\begin\{)"
+    r"|(?:[-*_][ \t]*){3,}$|[-=]+[ \t]*$|[|:-][-:| \t]*$|</?details>|\$\$|\\\[|\\begin\{)"
 )
 _IN_LIST = re.compile(r"[ \t]*$|  |\t|[-+*] |\d{1,9}[.)] ")
 # Lines that continue the block before them. Parsing all of it again at each would be quadratic.
@@ -29,16 +29,20 @@ _CONTINUES = {
     "bullet_list_open": _IN_LIST,
     "ordered_list_open": _IN_LIST,
     "blockquote_open": re.compile(r" {0,3}>"),
+    "details_open": re.compile(r"(?! {0,3}</details>)"),
     "table_open": re.compile(r" {0,3}\|"),
     "code_block": re.compile(r"[ \t]*$|    |\t"),
 }
+
+# Blocks that a blank line does not end.
+_GO_ON = (*LISTS, "code_block", "details_open", "fence", "math_block")
 
 # Steps that a text may take: for each character, and saved up at most. Ordinary text takes 1 to 7
 # for a character, and no more than are saved can be taken between two paints.
 _STEPS = 8
 _SAVED_STEPS = 25_000
 # Steps of a tail: each is allowed this many on average, and one may use what others have saved.
-_TAIL_STEPS = 8_000
+_TAIL_STEPS = 6_000
 _SAVED_TAIL_STEPS = 40_000
 # Length of the HTML, in relation to the text, and how much longer it may be.
 _GROWTH = 16
@@ -51,9 +55,10 @@ class Blocks:
     Attributes:
         work: What settling may take.
         tail_work: What showing tails may take.
+        references: The link definitions so far.
     """
 
-    def __init__(self, remote_images: bool) -> None:
+    def __init__(self, remote_images: bool, definitions: Mapping[str, Any] | None = None) -> None:
         from .counted import References
 
         self._parser = markdown_parser(remote_images)
@@ -61,7 +66,7 @@ class Blocks:
         self._size = 0  # of the lines, in characters
         self.work = Work(_SAVED_STEPS)
         self._growth = Work(_SAVED_GROWTH, float("inf"))
-        self._references = References(self.work)
+        self.references = References(self.work, definitions)
         self.tail_work = Work(_SAVED_TAIL_STEPS)
         self._start_afresh()
 
@@ -120,7 +125,7 @@ class Blocks:
         work = self.tail_work
         work.earn(_TAIL_STEPS)
         if not self._plain_tail:
-            references = self._references.child(work)
+            references = self.references.child(work)
             env = {"references": references, "work": work, "open": True, "tail": True}
             if self._closing_fence:
                 env["code"] = self._code
@@ -142,11 +147,11 @@ class Blocks:
         begin, end = last.map
         if last.type == "fence":
             closed = last.content.count("\n") == end - begin - 2
-        elif last.type == "math_block":
+        elif last.type in ("math_block", "details_open"):
             closed = last.meta["closed"]
         else:
             closed = last.type in ("heading_open", "hr")
-        ends = is_blank and last.type not in (*LISTS, "code_block", "fence", "math_block")
+        ends = is_blank and last.type not in _GO_ON
         html = self._settle(len(self._lines) if ends else end if closed else begin)
         if self._lines:
             self._continues = _CONTINUES.get(last.type)
@@ -159,6 +164,8 @@ class Blocks:
         html = ""
         if cut := find_cut(self._parsed(), self._lines, self.work):
             closing_fence, continues = self._closing_fence, self._continues
+            if continues is _CONTINUES["details_open"]:
+                continues = None  # It is too long to be folded.
             html = self._settle(cut.line, cut.opened)
             self._lines[: cut.replaced] = cut.opening
             self._size = sum(map(len, self._lines))
@@ -180,7 +187,7 @@ class Blocks:
         text = "".join(self._lines[:count])
         html = ""
         if text.strip():
-            env = {"references": self._references, "work": self.work}
+            env = {"references": self.references, "work": self.work}
             try:
                 html = self._html(text, env, cut_off)
                 self._growth.spend(len(html))

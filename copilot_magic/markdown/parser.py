@@ -19,6 +19,7 @@ from unicodedata import bidirectional
 from .code import code_block_html
 from .links import bare_address, safe_links
 from .math import block_formula, block_formula_html, formula_html, inline_formula
+from .tags import balance, details, footnote, tag
 from .unfinished import show_unfinished
 from .work import Work
 
@@ -54,6 +55,7 @@ def markdown_parser(remote_images: bool, /) -> MarkdownIt:
         CountingBlockParser,
         CountingInlineParser,
         LinkHelpers,
+        link_definition,
         underlined_heading,
     )
 
@@ -64,14 +66,20 @@ def markdown_parser(remote_images: bool, /) -> MarkdownIt:
     parser.enable(["table", "strikethrough"])
     parser.disable(["html_block", "html_inline"])
     parser.block.ruler.at("lheading", underlined_heading)
+    parser.block.ruler.at("reference", link_definition)
     parser.block.ruler.before(
         "fence",
         "math_block",
         block_formula,
         {"alt": ["paragraph", "reference", "blockquote", "list"]},
     )
+    parser.block.ruler.before(
+        "fence", "details", details, {"alt": ["paragraph", "reference", "blockquote"]}
+    )
     parser.inline.ruler.before("escape", "math", inline_formula)
     parser.inline.ruler.before("link", "bare_address", bare_address)
+    parser.inline.ruler.before("link", "footnote", footnote)
+    parser.inline.ruler.before("autolink", "tag", tag)
     parser.core.ruler.after("block", "unfinished", show_unfinished)
     parser.core.ruler.push("sanitize", lambda state: _sanitize(state, remote_images))
     # Accept every address as a link here; `safe_links` shows the unsafe ones as text.
@@ -86,6 +94,8 @@ def markdown_parser(remote_images: bool, /) -> MarkdownIt:
 def _sanitize(state: StateCore, remote_images: bool) -> None:
     """Drop every attribute that is not known to be harmless."""
     directions = _directions(state.tokens) if _RIGHT_TO_LEFT.search(state.src) else []
+    indices = (index for index, token in enumerate(state.tokens) if token.type == "inline")
+    unfinished = max(indices, default=-1) if state.env.get("tail") else -1
     for index, token in enumerate(state.tokens):
         attrs: dict[str, str | int | float] = {}
         if token.type in ("ordered_list_open", "th_open", "td_open"):
@@ -93,7 +103,8 @@ def _sanitize(state: StateCore, remote_images: bool) -> None:
             attrs = dict(token.attrs)
         elif token.type == "inline":
             _show_task(state.tokens, index)
-            token.children = safe_links(token.children or [], remote_images)
+            children = balance(token.children or [], is_open=index == unfinished)
+            token.children = safe_links(children, remote_images)
         if directions and token.nesting == 1 and token.tag in _DIRECTED:
             # Not `dir="auto"`: for a list it ignores items that have a `dir` of their own.
             attrs["dir"] = directions[index]

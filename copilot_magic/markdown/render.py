@@ -24,7 +24,7 @@ __all__ = ["CodeBlock", "bundle", "code_blocks", "render", "root", "stylesheet"]
 
 
 class CodeBlock(str):
-    """A code block of an answer: its text, without the last line end.
+    """A code block of an answer: its text as a string, without the last line end.
 
     Attributes:
         language: The name on its fence, such as ``python``; empty if there is none.
@@ -33,30 +33,36 @@ class CodeBlock(str):
     language: str
 
     def __new__(cls, code: str, language: str = "") -> CodeBlock:
-        """Return the block with this text and language."""
+        """Return a code block with this text."""
         block = super().__new__(cls, code)
         block.language = language
         return block
 
     def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
-        """Let copies and pickles keep the language."""
-        return str(self), self.language
+        """Return what a copy is made of."""
+        return self.code, self.language
 
     @property
     def code(self) -> str:
         """Return the text as a plain ``str``."""
-        return str(self)
+        return str.__str__(self)
 
 
 def render(text: str, *, remote_images: bool = False) -> str:
     """Return `text` as safe HTML, without the root element.
+
+    Link definitions count for the whole text, also for what is before them.
 
     Args:
         text: Markdown of any origin.
         remote_images: Show images from the web; otherwise they are links.
     """
     stream = Stream(remote_images=remote_images)
-    return "".join(stream.feed(text) + stream.finish())
+    html = "".join(stream.feed(text) + stream.finish())
+    if stream.defines_late:
+        stream = Stream(remote_images=remote_images, definitions=stream.definitions)
+        html = "".join(stream.feed(text) + stream.finish())
+    return html
 
 
 def root(html: str, style: bool = True) -> str:

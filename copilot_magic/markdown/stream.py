@@ -8,6 +8,8 @@ that grows too long to wait for its end is settled in parts.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from .blocks import Blocks
 from .unfinished import is_ambiguous
@@ -30,12 +32,19 @@ _OPEN_IMAGE = re.compile(r"\(data:image/[a-z]+;base64,[A-Za-z0-9+/=]*$")
 class Stream:
     """The HTML of a Markdown text that arrives piece by piece.
 
-    What is settled is final; all of it together equals what `render` returns for the whole text.
-    A link definition (``[name]: address``) counts only for the text after it.
+    What is settled is final; all of it together equals what `render` returns for the whole text,
+    unless `defines_late` is true: a link definition (``[name]: address``) counts only for the text
+    after it here, and for the whole text in `render`.
+
+    Args:
+        remote_images: Show images from the web; otherwise they are links.
+        definitions: Link definitions that are known before the text begins.
     """
 
-    def __init__(self, *, remote_images: bool = False) -> None:
-        self._blocks = Blocks(remote_images)
+    def __init__(
+        self, *, remote_images: bool = False, definitions: Mapping[str, Any] | None = None
+    ) -> None:
+        self._blocks = Blocks(remote_images, definitions)
         self._pieces: list[str] = []  # of the line being written
         self._length = 0  # of the pieces, in characters
         self._limit = LINE  # the length at which to look whether the line must be wrapped
@@ -68,6 +77,19 @@ class Stream:
         settled.append(self._blocks.settle_all())
         self._ends_in_return = False
         return [html for html in settled if html]
+
+    @property
+    def definitions(self) -> Mapping[str, Any]:
+        """Return the link definitions in the settled text, as markdown-it keeps them."""
+        return self._blocks.references
+
+    @property
+    def defines_late(self) -> bool:
+        """Say whether the settled text has a link that was defined after it.
+
+        If so, `render` shows more links than were settled.
+        """
+        return self._blocks.references.defined_late
 
     @property
     def work(self) -> float:

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from .math import CLOSERS, DOLLAR_FORMULA
+from .tags import partial_tag
 
 if TYPE_CHECKING:
     from markdown_it.rules_core import StateCore
@@ -55,7 +56,7 @@ def show_unfinished(state: StateCore) -> None:
                 content = _TABLE_HEADER.sub("", content)
             if work := state.env.get("work"):
                 work.spend(len(content) / 4)
-            token.content = complete(content)
+            token.content = complete(partial_tag(content))
             if not token.content:
                 state.tokens[index - 1].hidden = state.tokens[index + 1].hidden = True
         if token.nesting >= 0:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rendering import check
 
-from copilot_magic.markdown.render import bundle, code_blocks, render, root, stylesheet
+from copilot_magic.markdown.render import CodeBlock, bundle, code_blocks, render, root, stylesheet
 from copilot_magic.markdown.stream import Stream
 
 
@@ -56,21 +58,34 @@ def test_code_blocks_are_found_wherever_they_are() -> None:
         "    e\n\n"
         "```js title=x\r\nunclosed\r\n  f"
     )
-    assert [(block.language, block.code) for block in code_blocks(text)] == [
-        ("python", "a = 1\n\nb = 2"),
-        ("r", "c"),
-        ("", "d"),
-        ("", "e"),
-        ("js", "unclosed\n  f"),
+    assert code_blocks(text) == [
+        "a = 1\n\nb = 2",
+        "c",
+        "d",
+        "e",
+        "unclosed\n  f",
     ]
+    assert [block.language for block in code_blocks(text)] == ["python", "r", "", "", "js"]
     assert code_blocks("no `code` here") == []
     assert code_blocks(LONG["long plain code"])[0].code.count("\n") == 899
+
+
+def test_a_code_block_is_a_string_that_can_be_run() -> None:
+    (block,) = code_blocks("```python\nx = 6 * 7\n```")
+    found: dict[str, int] = {}
+    exec(block, found)
+    assert found["x"] == 42
+    assert isinstance(block, str) and block == block.code == "x = 6 * 7"
+    assert type(block.code) is str
+    for same in (pickle.loads(pickle.dumps(block)), copy.deepcopy(block)):
+        assert (same, same.language) == (block, "python")
+    assert CodeBlock("y").language == ""
 
 
 def test_the_style_sheet_is_small_and_scoped() -> None:
     assert len(stylesheet()) < 2_200
     for rule in stylesheet().split("}"):
-        assert not rule or rule.startswith(".copilot-answer ")
+        assert not rule or rule.startswith((".copilot-answer ", ".copilot-answer{"))
 
 
 def test_the_style_sheet_is_sent_without_comments_and_needless_white_space() -> None:

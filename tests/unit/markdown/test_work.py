@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it.parser_block import ParserBlock
 from markdown_it.parser_inline import ParserInline
-from rendering import check, pieces, streamed, text_of
+from rendering import as_written, check, pieces, streamed, text_of
 
 from copilot_magic.markdown.render import render
 from copilot_magic.markdown.stream import Stream
@@ -62,7 +62,7 @@ def test_the_work_for_a_text_is_in_proportion_to_its_length(name: str) -> None:
 def test_cuts_change_nothing_in_slow_texts(name: str) -> None:
     text = slow_text(name, LENGTH)
     whole = streamed([text])
-    assert "".join(whole) == render(text)
+    assert "".join(whole) == as_written(text)
     assert streamed(pieces(text, 1, 2_000), look=True) == whole
 
 
