@@ -49,6 +49,11 @@ _GROWTH = 16
 _SAVED_GROWTH = 50_000
 
 
+def _is_blank(text: str) -> bool:
+    """Say whether there is nothing in `text`, as CommonMark sees it: a form feed is something."""
+    return not text.strip(" \t\n")
+
+
 class Blocks:
     """The blocks that further lines can still change, held as their lines.
 
@@ -89,9 +94,9 @@ class Blocks:
         """Take one whole line; return the HTML that it settles."""
         self.work.earn(_STEPS * len(line))
         self._growth.earn(_GROWTH * len(line))
-        if not self._lines and not line.strip():
+        if not self._lines and _is_blank(line):
             return []
-        after_blank = bool(self._lines) and not self._lines[-1].strip()
+        after_blank = bool(self._lines) and _is_blank(self._lines[-1])
         self._lines.append(line)
         self._size += len(line)
         settled: list[str] = []
@@ -102,7 +107,7 @@ class Blocks:
             elif self._continues and self._continues.match(line):
                 pass  # It closes nothing.
             elif (after_blank or _MAY_BEGIN.match(line)) and self.work.left > KEPT:
-                settled.append(self._settle_closed(is_blank=not line.strip()))
+                settled.append(self._settle_closed(is_blank=_is_blank(line)))
             if self._size >= self._enough:
                 settled.append(self._settle_part())
         except TooMuchWork:
@@ -120,7 +125,7 @@ class Blocks:
             line: The start of the next line.
         """
         text = "".join(self._lines) + line
-        if not text.strip():
+        if _is_blank(text):
             return ""
         work = self.tail_work
         work.earn(_TAIL_STEPS)
@@ -186,7 +191,7 @@ class Blocks:
         """Return the final HTML of the first lines, and forget them."""
         text = "".join(self._lines[:count])
         html = ""
-        if text.strip():
+        if not _is_blank(text):
             env = {"references": self.references, "work": self.work}
             try:
                 html = self._html(text, env, cut_off)
