@@ -1,10 +1,13 @@
-"""Imports in the background: what the first prompt needs, once the cell that loads us has ended."""
+"""Imports while the kernel is idle: what the first prompt needs, after the cell that loads us.
+
+They run in the kernel's own thread, one module at a time, between its messages. In a thread of
+their own they would race with the imports of the next cell: two threads that import a package from
+two ends can each get a half-made one.
+"""
 
 from __future__ import annotations
 
-import os
-import threading
-import time
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
@@ -27,16 +30,18 @@ MODULES = (
     "copilot_magic.client.client",
     "copilot_magic.store.store",
     "copilot_magic.views.open",
+    "copilot_magic.markdown.counted",
     "copilot_magic.markdown.stream",
 )
-# Seconds in which the cell's reply goes out, before the imports compete with it for the CPU.
-PAUSE = 0.05
-
-_thread: threading.Thread | None = None
+# Seconds between two imports, in which the cell's reply and the next message come first.
+PAUSE = 0.02
 
 
 def preload_after_cell(shell: InteractiveShell) -> Callable[[], None]:
-    """Start the imports when the running cell has ended; return what prevents that."""
+    """Start the imports when the running cell has ended; return what prevents that.
+
+    Without an event loop, as in a terminal, the first prompt imports what it needs.
+    """
 
     def cancel() -> None:
         with suppress(ValueError):  # the cell has ended
@@ -44,31 +49,18 @@ def preload_after_cell(shell: InteractiveShell) -> Callable[[], None]:
 
     def start(*_: object) -> None:
         cancel()
-        _start()
+        with suppress(RuntimeError):  # there is no event loop
+            loop = asyncio.get_running_loop()
+            loop.call_later(PAUSE, _import_next, loop, list(MODULES))
 
     shell.events.register("post_run_cell", start)
     return cancel
 
 
-def _start() -> None:
-    """Import `MODULES` in a thread, once in a process."""
-    global _thread
-    if _thread is None:
-        _thread = threading.Thread(target=_import, name="copilot-preloading", daemon=True)
-        _thread.start()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(before=_finish)
-
-
-def _import() -> None:
-    time.sleep(PAUSE)
-    for name in MODULES:
+def _import_next(loop: asyncio.AbstractEventLoop, names: list[str]) -> None:
+    """Import the first module, and the others later."""
+    if names:
         # What cannot be imported is reported by the prompt that needs it.
         with suppress(ImportError):
-            import_module(name)
-
-
-def _finish() -> None:
-    """Wait for the thread: a child forked meanwhile could never import what is half imported."""
-    if _thread is not None and _thread is not threading.current_thread():
-        _thread.join()
+            import_module(names.pop(0))
+        loop.call_later(PAUSE, _import_next, loop, names)
