@@ -425,7 +425,7 @@ def test_the_wait_is_shown_with_its_seconds_and_an_interrupt_ends_it(
 ) -> None:
     server.script(lambda exchange: exchange.client_gone() and None)
     index = notebook.ask("?", wait=False)
-    expect(notebook.output(index)).to_contain_text("Waiting for Copilot … 1 s")
+    expect(notebook.output(index)).to_contain_text("Waiting for the server … 1 s")
     notebook.interrupt()
     notebook.wait()
     expect(notebook.output(index)).to_contain_text("interrupted before the first word")
@@ -567,12 +567,12 @@ def test_hostile_answers_do_nothing_even_when_the_notebook_is_reopened(
             for start in range(0, len(names), 12)
         ]
         for cell in cells:
-            assert "Copilot" in notebook.seen(cell)
+            assert " s · lab" in notebook.seen(cell) or " s · notebook" in notebook.seen(cell)
         assert_harmless(notebook, jupyter.url)
         notebook.save()
         notebook.open()
         notebook.navigations.clear()
         for cell in cells:
-            assert "Copilot" in notebook.seen(cell)
+            assert " s · lab" in notebook.seen(cell) or " s · notebook" in notebook.seen(cell)
             assert notebook.output(cell).locator(".jp-mod-trusted").count() > 0
         assert_harmless(notebook, jupyter.url)
