@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from IPython.core import completer
+
 from ..settings import Settings
 from .shell import Notebook
 
@@ -91,7 +93,7 @@ def add_completion(shell: InteractiveShell, notebook: Notebook) -> None:
         offered = _offered(notebook.up_to_date(), offers, before) if before else []
         return [name for name in offered if name.startswith(fragment)], fragment
 
-    if hasattr(shell.Completer, "custom_matchers"):
+    if hasattr(completer, "context_matcher"):
         _add_matcher(shell, fitting)
         return
 
