@@ -39,10 +39,10 @@ _GO_ON = (*LISTS, "code_block", "details_open", "fence", "math_block")
 
 # Steps that a text may take: for each character, and saved up at most. Ordinary text takes 1 to 7
 # for a character, and no more than are saved can be taken between two paints.
-_STEPS = 8
+_STEPS = 7.5
 _SAVED_STEPS = 25_000
 # Steps of a tail: each is allowed this many on average, and one may use what others have saved.
-_TAIL_STEPS = 6_000
+_TAIL_STEPS = 4_500
 _SAVED_TAIL_STEPS = 40_000
 # Length of the HTML, in relation to the text, and how much longer it may be.
 _GROWTH = 16

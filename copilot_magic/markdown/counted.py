@@ -159,7 +159,7 @@ class LinkHelpers:
     @staticmethod
     def parseLinkLabel(state: Any, start: int, disableNested: bool = False) -> int:
         """Return where the label of a link ends, -1 if it does not."""
-        state.work.spend(6)
+        state.work.spend(12)
         return parseLinkLabel(state, start, disableNested)
 
     @staticmethod

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DETAILS", "balance", "details", "footnote", "partial_tag", "tag"]
 
-DETAILS = 5_000
+DETAILS = 4_000
 """Length of the longest ``<details>`` that is folded, in characters: it is settled only when it is
 closed."""
 

@@ -55,7 +55,7 @@ def show_unfinished(state: StateCore) -> None:
             if state.tokens[index - 1].type == "paragraph_open":
                 content = _TABLE_HEADER.sub("", content)
             if work := state.env.get("work"):
-                work.spend(len(content) / 4)
+                work.spend(len(content) / 8)
             token.content = complete(partial_tag(content))
             if not token.content:
                 state.tokens[index - 1].hidden = state.tokens[index + 1].hidden = True

@@ -54,7 +54,7 @@ def test_the_tail_is_bounded(name: str) -> None:
         worst = max(worst, len(text_of(stream.tail)))
     # If there is no good place to cut, a bad one is taken in the end.
     longer = {"long word": 17_000, "long line in code": 17_000}
-    hard = {"long string in code": 10_000, "long formula": 10_000, "long details": 9_000}
+    hard = {"long string in code": 10_000, "long formula": 10_000}
     assert worst <= {**longer, **hard}.get(name, 6_000)
 
 

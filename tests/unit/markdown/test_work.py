@@ -21,7 +21,7 @@ from copilot_magic.markdown.stream import Stream
 from copilot_magic.markdown.work import TooMuchWork, Work, plain_html
 
 # Nothing here measures time: on a machine that does other things, too, time proves little.
-LENGTH = 20_000
+LENGTH = 10_000
 STEPS = 12  # for a character
 SAVED = 60_000
 
