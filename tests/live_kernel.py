@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -122,9 +123,14 @@ class LiveKernel:
 
     def value(self, expression: str) -> str:
         """Return the ``repr`` of an expression in the kernel."""
-        reply = self.client.execute_interactive(
-            "", silent=True, user_expressions={"value": expression}, timeout=TIMEOUT
-        )
+        # After a cell that failed, older kernels abort what comes in the next moment.
+        for _ in range(50):
+            reply = self.client.execute_interactive(
+                "", silent=True, user_expressions={"value": expression}, timeout=TIMEOUT
+            )
+            if reply["content"]["status"] != "aborted":
+                break
+            time.sleep(0.1)
         value = reply["content"]["user_expressions"]["value"]
         assert value["status"] == "ok", value
         return str(value["data"]["text/plain"])
