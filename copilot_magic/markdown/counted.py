@@ -48,6 +48,7 @@ class References(dict[str, Any]):
 
     Attributes:
         defined_late: Whether a label was defined after it was looked up in vain.
+        defining: Whether a definition is being read, not a link.
     """
 
     def __init__(self, work: Work, known: Mapping[str, Any] | None = None) -> None:
@@ -56,6 +57,7 @@ class References(dict[str, Any]):
         self._known = known or {}
         self._missed: set[str] = set()
         self.defined_late = False
+        self.defining = False
 
     def child(self, work: Work) -> References:
         """Return definitions that have these, too, but whose own are not added to these."""
@@ -63,7 +65,10 @@ class References(dict[str, Any]):
 
     def __contains__(self, key: object) -> bool:
         """Say whether the label is defined."""
-        return super().__contains__(key) or key in self._known
+        found = super().__contains__(key) or key in self._known
+        if not found and not self.defining:
+            self._missed.add(str(key))
+        return found
 
     def __getitem__(self, key: str) -> Any:
         """Return a definition."""
@@ -77,10 +82,8 @@ class References(dict[str, Any]):
     def get(self, key: str, default: Any = None) -> Any:
         """Return a definition, or the default."""
         self._work.spend(1 + len(key) / 20)
-        if key in self:
-            return self[key]
-        self._missed.add(key)
-        return default
+        found = key in self
+        return self[key] if found else default
 
 
 class _BlockState(StateBlock):
@@ -189,7 +192,14 @@ def link_definition(state: StateBlock, start: int, end_line: int, silent: bool) 
     """Read a link definition, but leave footnotes alone."""
     if state.src.startswith("[^", state.bMarks[start] + state.tShift[start]):
         return False
-    return reference(state, start, end_line, silent)
+    references = state.env.get("references")
+    if not isinstance(references, References):
+        return reference(state, start, end_line, silent)
+    references.defining = True
+    try:
+        return reference(state, start, end_line, silent)
+    finally:
+        references.defining = False
 
 
 def underlined_heading(state: StateBlock, start: int, end_line: int, silent: bool) -> bool:
