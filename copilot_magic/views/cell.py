@@ -1,7 +1,7 @@
 """The view of a notebook cell: an answer that is painted while it arrives.
 
-In a notebook, the cost is in sending and rendering the same text again and again. So a block that
-is settled stays where it was written, and the text after it goes to a new output below.
+In a notebook, the cost is in sending and rendering the same text again and again. So what is worth
+an output of its own stays as it is, and the text after it goes to a new output below.
 """
 
 from __future__ import annotations
