@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from asking import ask, text_of
@@ -14,20 +13,6 @@ from copilot_magic.errors import ContextLengthError, ErrorEventError, RefusedErr
 from copilot_magic.session.session import Session
 from copilot_magic.settings import Settings
 from copilot_magic.wire.chunks import Waiting
-
-
-@pytest.fixture
-def settings(server: ScriptedServer, tmp_path: Path) -> Settings:
-    return Settings(
-        base_url=server.base_url, provider="Other", store=str(tmp_path / "conversations.db")
-    )
-
-
-@pytest.fixture
-def session(settings: Settings) -> Iterator[Session]:
-    session = Session(settings)
-    yield session
-    session.close()
 
 
 def fails(status: int, message: str) -> Callable[[Exchange], None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,20 +21,6 @@ from copilot_magic.settings import Settings
 from copilot_magic.store.store import Store
 from copilot_magic.views.view import Footer
 from copilot_magic.wire.chunks import Delta
-
-
-@pytest.fixture
-def settings(server: ScriptedServer, tmp_path: Path) -> Settings:
-    return Settings(
-        base_url=server.base_url, provider="Other", store=str(tmp_path / "conversations.db")
-    )
-
-
-@pytest.fixture
-def session(settings: Settings) -> Iterator[Session]:
-    session = Session(settings)
-    yield session
-    session.close()
 
 
 class Threads:

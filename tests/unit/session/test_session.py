@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,20 +21,6 @@ from copilot_magic.errors import (
 from copilot_magic.session.session import Session
 from copilot_magic.settings import Settings
 from copilot_magic.wire.chunks import Delta
-
-
-@pytest.fixture
-def settings(server: ScriptedServer, tmp_path: Path) -> Settings:
-    return Settings(
-        base_url=server.base_url, provider="Other", store=str(tmp_path / "conversations.db")
-    )
-
-
-@pytest.fixture
-def session(settings: Settings) -> Iterator[Session]:
-    session = Session(settings)
-    yield session
-    session.close()
 
 
 def stored(settings: Settings) -> set[str]:
