@@ -135,14 +135,15 @@ def _unreadable(reason: str) -> UsageError:
 _Types = type | tuple[type, ...]
 
 _TURN_TYPES: dict[str, _Types] = {
-    **dict.fromkeys(("prompt", "answer", "reasoning", "status", "error"), str),
+    **dict.fromkeys(("prompt", "expanded", "answer", "reasoning"), str),
+    **dict.fromkeys(("status", "error"), str),
     **dict.fromkeys(("model", "provider", "server", "asked_provider"), str),
     **dict.fromkeys(("finish_reason", "cell_id"), (str, type(None))),
     **dict.fromkeys(("started", "elapsed"), (int, float)),
     "first_token": (int, float, type(None)),
-    "usage": (dict, type(None)),
+    **dict.fromkeys(("usage", "schema"), (dict, type(None))),
     **dict.fromkeys(("stale", "replayed"), bool),
-    **dict.fromkeys(("notes", "parts"), list),
+    **dict.fromkeys(("notes", "parts", "objects"), list),
     "options": dict,
 }
 
@@ -181,8 +182,9 @@ def _turn_from_dict(document: Mapping[str, Any]) -> Turn:
         raise _unreadable('"status" is not one that a turn can have')
     if not all(isinstance(note, str) for note in values.get("notes", ())):
         raise _unreadable('"notes" is not a list of texts')
-    if not all(isinstance(part, dict) for part in values.get("parts", ())):
-        raise _unreadable('"parts" is not a list of objects')
+    for name in ("parts", "objects"):
+        if not all(isinstance(member, dict) for member in values.get(name, ())):
+            raise _unreadable(f'"{name}" is not a list of objects')
     options = values.get("options", {})
     for name in _OPTION_TYPES.keys() & options.keys():
         _checked(options, name, _OPTION_TYPES[name])
@@ -190,7 +192,7 @@ def _turn_from_dict(document: Mapping[str, Any]) -> Turn:
         # JSON has numbers of any size; a clock does not.
         if not abs(values.get(name) or 0.0) < 1e15:
             raise _unreadable(f'"{name}" is not a time')
-    for name in ("usage", "options", "parts"):
+    for name in ("usage", "options", "parts", "schema", "objects"):
         if not _is_shallow(values.get(name)):
             raise _unreadable(f'"{name}" is nested too deeply')
     turn = turn_of({**values, "id": _checked_id(document, "id")})

@@ -82,7 +82,7 @@ class Conversation:
             at = self.turns.index(turn)
             if not turn.answer and not (turn.reasoning and turn.status == "complete"):
                 self.turns[at] = replaced
-            elif (turn.prompt, turn.answer) != (replaced.prompt, replaced.answer):
+            elif (turn.content, turn.answer) != (replaced.content, replaced.answer):
                 outdated = [later for later in self.turns[at + 1 :] if not later.stale]
                 for later in outdated:
                     later.stale = True

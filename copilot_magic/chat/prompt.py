@@ -44,11 +44,17 @@ class Prompt:
 
     Attributes:
         text: What the user wrote.
-        parts: What goes with it, such as pictures.
+        parts: What goes with the text, such as pictures.
         options: What this prompt sets for itself.
         system: The conversation's system message from now on; None leaves it.
         cell_id: The cell that asks; the turn that it asked before is replaced.
         replay: Show the stored answer to exactly this request; None is what the settings say.
+        expanded: The text to send instead: the user's words and what the notebook adds to them,
+            such as the description of an object. Empty if nothing is added.
+        schema: The JSON schema that the answer must fit, as ``response_format`` has it, or None.
+        objects: What of the notebook goes with it: for each its ``name``, what ``kind`` it is, and
+            its ``fingerprint``, by which a later change is noticed.
+        notes: What the footer of the answer should mention.
     """
 
     text: str
@@ -57,11 +63,15 @@ class Prompt:
     system: str | None = None
     cell_id: str | None = None
     replay: bool | None = None
+    expanded: str = ""
+    schema: Mapping[str, Any] | None = None
+    objects: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def content(self) -> Content:
         """Return the content of the message that asks it."""
-        return content_of(self.text, self.parts)
+        return content_of(self.expanded or self.text, self.parts)
 
 
 def content_of(text: str, parts: Iterable[Part] = ()) -> Content:

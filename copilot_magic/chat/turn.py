@@ -27,7 +27,7 @@ class Turn:
     """A prompt and its answer, as far as it has come.
 
     Attributes:
-        prompt: What was asked.
+        prompt: What was asked, as the user wrote it.
         answer: What has arrived so far, without the reasoning.
         reasoning: What the model thought aloud; shown folded, never sent back.
         status: ``streaming`` until it ends as ``complete``, ``interrupted`` or ``failed``.
@@ -48,7 +48,10 @@ class Turn:
         notes: What the footer should mention, such as which provider stepped in.
         replayed: The answer is a stored one.
         options: What this prompt set for itself.
-        parts: What went with the prompt's text.
+        expanded: The text that was sent instead, with what the notebook added; or empty.
+        parts: What went with the text.
+        schema: The JSON schema that the answer must fit, or None.
+        objects: What of the notebook went with the prompt, as `Prompt.objects` has it.
     """
 
     prompt: str
@@ -72,13 +75,38 @@ class Turn:
     notes: list[str] = field(default_factory=list)
     replayed: bool = False
     options: Options = field(default_factory=Options)
+    expanded: str = ""
     parts: tuple[Part, ...] = ()
+    schema: Mapping[str, Any] | None = None
+    objects: tuple[Mapping[str, Any], ...] = ()
     id: str = field(default_factory=new_id)
 
     @classmethod
     def of(cls, prompt: Prompt) -> Turn:
         """Return a new turn that asks `prompt`."""
-        return cls(prompt.text, parts=prompt.parts, options=prompt.options, cell_id=prompt.cell_id)
+        return cls(
+            prompt.text,
+            expanded=prompt.expanded,
+            parts=prompt.parts,
+            schema=prompt.schema,
+            objects=prompt.objects,
+            notes=list(prompt.notes),
+            options=prompt.options,
+            cell_id=prompt.cell_id,
+        )
+
+    def asked_again(self) -> Prompt:
+        """Return the prompt that asks the same again, in the same words."""
+        return Prompt(
+            self.prompt,
+            expanded=self.expanded,
+            parts=self.parts,
+            schema=self.schema,
+            objects=self.objects,
+            options=self.options,
+            cell_id=self.cell_id,
+            replay=False,
+        )
 
     def record_asked(self, server: str, provider: str, thread: str, model: str) -> None:
         """Record who is asked; drop another server's or provider's continuation."""
@@ -90,7 +118,7 @@ class Turn:
     @property
     def content(self) -> Content:
         """Return the content of the message that asked it."""
-        return content_of(self.prompt, self.parts)
+        return content_of(self.expanded or self.prompt, self.parts)
 
     @property
     def received(self) -> int:
@@ -127,6 +155,9 @@ class Turn:
 TURN_FIELDS = tuple(f.name for f in fields(Turn) if f.name not in ("continuation", "thread"))
 """The fields that are kept: not the server's own objects, which may hold credentials."""
 
+# Fields that most turns lack; they are left out then.
+_RARE = ("expanded", "parts", "schema", "objects")
+
 
 def turn_to_dict(turn: Turn) -> dict[str, Any]:
     """Return the fields of `turn` that are kept, as JSON has them."""
@@ -134,10 +165,11 @@ def turn_to_dict(turn: Turn) -> dict[str, Any]:
     kept["server"] = without_credentials(turn.server)
     kept["options"] = turn.options.given()
     kept["notes"] = list(turn.notes)
-    if turn.parts:
-        kept["parts"] = [dict(part) for part in turn.parts]
-    else:
-        del kept["parts"]
+    for name in _RARE:
+        if not kept[name]:
+            del kept[name]
+        elif isinstance(kept[name], tuple):
+            kept[name] = [dict(member) for member in kept[name]]
     return kept
 
 
@@ -145,5 +177,6 @@ def turn_of(values: Mapping[str, Any]) -> Turn:
     """Return the turn with these fields; those that a newer version may have kept are ignored."""
     known = {name: value for name, value in values.items() if name in TURN_FIELDS}
     known["options"] = Options.of(known.get("options", {}))
-    known["parts"] = tuple(known.get("parts", ()))
+    for name in ("parts", "objects"):
+        known[name] = tuple(known.get(name, ()))
     return Turn(**known)

@@ -92,8 +92,7 @@ class Session:
         if not conversation.turns:
             raise UsageError("nothing has been asked yet", "Ask something first")
         last = conversation.turns[-1]
-        prompt = Prompt(last.prompt, last.parts, last.options, cell_id=last.cell_id, replay=False)
-        return self._exchange(prompt, conversation, replaces=last)
+        return self._exchange(last.asked_again(), conversation, replaces=last)
 
     def continue_last(self, conversation: Conversation | None = None) -> Exchange:
         """Return the exchange that continues the last answer where it was cut off, in its turn.

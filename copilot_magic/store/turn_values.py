@@ -44,7 +44,10 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "notes": list,
     "replayed": bool,
     "options": dict,
+    "expanded": str,
     "parts": list,
+    "schema": (dict, type(None)),
+    "objects": list,
 }
 _OPTION_TYPES = {"model": str, "provider": str, "temperature": _NUMBER, "max_tokens": int}
 
@@ -116,7 +119,8 @@ def _usable(details: object) -> dict[str, Any]:
     values = _of_types(found, _TYPES)
     values["options"] = _of_types(values.get("options", {}), _OPTION_TYPES)
     values["notes"] = [note for note in values.get("notes", []) if isinstance(note, str)]
-    values["parts"] = [part for part in values.get("parts", []) if isinstance(part, dict)]
+    for name in ("parts", "objects"):
+        values[name] = [member for member in values.get(name, []) if isinstance(member, dict)]
     return values
 
 

@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "chat": {*BASE, "markdown"},
     "markdown": BASE,
     "wire": {*BASE, "chat"},
+    "context": {*BASE, "chat", "markdown"},
     "client": {*BASE, "chat", "wire"},
     "store": {*BASE, "chat"},
     "local": BASE,
@@ -32,11 +33,11 @@ MAY_IMPORT = {
     "views": {*BASE, "chat", "wire", "markdown"},
     "notebook": {
         *BASE,
-        *("chat", "wire", "markdown", "client", "local", "session", "views"),
+        *("chat", "wire", "markdown", "context", "client", "local", "session", "views"),
         *("transcript", "doctor"),
     },
 }
-PURE = {"text", "errors", "chat", "wire", "markdown", "transcript"}
+PURE = {"text", "errors", "chat", "wire", "markdown", "context", "transcript"}
 KNOWS_IPYTHON = {"notebook", "views/open.py", "__init__.py"}
 OUTSIDE = {"requests", "urllib3", "socket", "sqlite3", "pathlib", "subprocess", "shutil"}
 SLOW = {"requests", "urllib3", "ipywidgets", "markdown_it", "pygments", "platformdirs", "sqlite3"}

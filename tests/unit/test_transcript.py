@@ -134,7 +134,10 @@ def test_every_field_of_a_turn_that_is_kept_is_imported() -> None:
         notes=["n"],
         replayed=True,
         options=Options(model="m"),
+        expanded="Why?\n\nData: 3",
         parts=({"type": "image_url"},),
+        schema={"type": "object"},
+        objects=({"name": "n", "kind": "int"},),
     )
     untouched = Turn("")
     assert all(getattr(turn, name) != getattr(untouched, name) for name in TURN_FIELDS)

@@ -1,0 +1,1 @@
+"""Objects of the notebook described for a model: a file for each kind of object."""
