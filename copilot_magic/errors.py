@@ -3,6 +3,7 @@
     CopilotError
     ├── UsageError                  a magic, an option or an argument cannot be used as given
     │   ├── SettingError                a setting cannot be used as it is
+    │   ├── ExpressionError             a ``{{expression}}`` of a prompt could not be evaluated
     │   ├── NameTakenError              another conversation has that name
     │   └── UnknownConversationError    there is no conversation of that name
     ├── LauncherError               the local model could not be started
@@ -55,6 +56,7 @@ __all__ = [
     "CutError",
     "EmptyAnswerError",
     "ErrorEventError",
+    "ExpressionError",
     "FirstTokenTimeoutError",
     "IdleTimeoutError",
     "LauncherError",
@@ -149,6 +151,18 @@ class SettingError(UsageError):
 
     setting: str = ""
     suggestion: Any = None
+
+
+class ExpressionError(UsageError):
+    """A ``{{expression}}`` of a prompt could not be evaluated; its ``__cause__`` says why.
+
+    Attributes:
+        expression: The expression.
+        of_user: The failure is one of the user's own code, which can be explained and fixed.
+    """
+
+    expression: str = ""
+    of_user = True
 
 
 class NameTakenError(UsageError):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .chat.conversation import Conversation
 from .chat.turn import Turn, turn_of, turn_to_dict
 from .errors import UsageError
-from .text import one_line, well_formed
+from .text import count_of, one_line, well_formed
 
 __all__ = ["from_json", "to_json", "to_markdown", "to_notebook"]
 
@@ -73,13 +73,23 @@ def from_json(text: str) -> Conversation:
     return conversation
 
 
-def to_markdown(conversation: Conversation) -> str:
-    """Return `conversation` as a Markdown document: prompts as quoted text, answers as they are."""
+def to_markdown(
+    conversation: Conversation, remarks: Callable[[Turn], Iterable[str]] = lambda turn: ()
+) -> str:
+    """Return `conversation` as a Markdown document: prompts as quoted text, answers as they are.
+
+    Args:
+        conversation: The conversation.
+        remarks: Lines of Markdown that belong below the prompt of a turn.
+    """
     parts = [f"# {_escaped(conversation.name)}"]
     if conversation.system:
         parts += ["*System message*", _fenced(conversation.system, "text")]
     for number, turn in enumerate(conversation.turns, 1):
         parts += ["---", f"**{number} · You**", _fenced(turn.prompt, "text")]
+        if sent_along := _objects(turn):
+            parts.append(f"*with {sent_along}*")
+        parts += [f"*{remark}*" for remark in remarks(turn)]
         origin = ", ".join(_escaped(name) for name in (turn.model, turn.provider) if name)
         parts.append(f"**Assistant** ({origin})" if origin else "**Assistant**")
         # Before the answer: who reads it should know.
@@ -208,6 +218,15 @@ def _is_shallow(value: Any, levels: int = 10) -> bool:
     return levels > 0 and all(_is_shallow(member, levels - 1) for member in members)
 
 
+def _objects(turn: Turn) -> str:
+    """Return what of the notebook went with a prompt."""
+    named = [
+        (_escaped(str(each.get("name", ""))), _escaped(str(each.get("kind", ""))))
+        for each in turn.objects
+    ]
+    return ", ".join(f"{name} ({kind})" if kind and name != kind else name for name, kind in named)
+
+
 def _mark(turn: Turn) -> str:
     """Return what a reader should know about the answer, in a few words."""
     marks = turn.marks
@@ -243,22 +262,27 @@ def _cell(name: str, kind: str, source: str, **rest: Any) -> dict[str, Any]:
 
 
 def _cell_asking(turn: Turn) -> str:
-    """Return the source of a cell that asks exactly the prompt of `turn`, with its options.
+    """Return the source of a cell that asks exactly what `turn` asked, with its options.
 
-    It calls `ask` if IPython would not hand these words to the magic as they are.
+    It calls `ask` if IPython or the magic would not take these words as they are. The text is in a
+    variable there, so that braces in it are not expressions.
     """
     options = turn.options.given()
+    text = turn.expanded or turn.prompt
     words = [f"--{name.replace('_', '-')} {value}" for name, value in options.items()]
     if all(_ONE_WORD.fullmatch(str(value)) for value in options.values()) and not (
-        turn.prompt.strip("\n") != turn.prompt
-        or "\r" in turn.prompt
-        or any(_REWRITTEN.match(line) for line in turn.prompt.splitlines())
+        text.strip("\n") != text
+        or "\r" in text
+        or "{{" in text
+        or turn.parts
+        or any(_REWRITTEN.match(line) for line in text.splitlines())
     ):
-        return f"{' '.join(['%%copilot', *words])}\n{turn.prompt}"
-    literals = [f"    {line!r}" for line in turn.prompt.splitlines(keepends=True) or [""]]
-    keywords = [f"    {name}={value!r}," for name, value in options.items()]
-    call = ["ask(", *literals[:-1], f"{literals[-1]},", *keywords, ")"]
-    return "\n".join(["from copilot_magic import ask", "", *call])
+        return f"{' '.join(['%%copilot', *words])}\n{text}"
+    literals = [f"    {line!r}" for line in text.splitlines(keepends=True) or [""]]
+    arguments = ["prompt", *(f"{name}={value!r}" for name, value in options.items())]
+    lost = f"  # without {count_of(len(turn.parts), 'picture')}" if turn.parts else ""
+    call = f"ask({', '.join(arguments)}){lost}"
+    return "\n".join(["from copilot_magic import ask", "", "prompt = (", *literals, ")", call])
 
 
 def _magic_literal(text: str) -> str:

@@ -6,17 +6,19 @@ import argparse
 import inspect
 import keyword
 import math
-import os
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn
 
 from ..chat.prompt import Options, Prompt
 from ..errors import UsageError
+from .words import split_words
 
-__all__ = ["Parser", "PromptLine", "option_names", "options_help", "split_words", "whole_number"]
+__all__ = ["Parser", "PromptLine", "option_names", "options_help", "whole_number"]
+
+ABOUT_ERROR = "Why did this happen, and what should I change?"
+"""The prompt of a cell that sends the last exception along and says nothing."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,6 +49,11 @@ class PromptLine:
         conversation: The name of the conversation to ask in, for this prompt only, or None.
         new: Start a new conversation first.
         out: The variable to assign the answer to, or None.
+        as_: The type of the answer: an annotation, or the source of one; or None.
+        code: Put the code of the answer into the next cell.
+        image: Pictures to send along: objects, or the source of expressions.
+        context: How many of the cells that ran before to send along.
+        error: Send the last exception along.
         raw: Show plain text, no Markdown.
         dry_run: Show what would be sent, and send nothing.
     """
@@ -57,6 +64,11 @@ class PromptLine:
     conversation: str | None = None
     new: bool = False
     out: str | None = None
+    as_: Any = None
+    code: bool = False
+    image: tuple[Any, ...] = ()
+    context: int = 0
+    error: bool = False
     raw: bool = False
     dry_run: bool = False
 
@@ -73,7 +85,8 @@ class PromptLine:
     def parse_cell(cls, line: str, cell: str) -> tuple[PromptLine, str]:
         """Return the options of a ``%%copilot`` cell and its prompt.
 
-        The prompt is the body of the cell. If there is none, it is what stands on the line.
+        The prompt is the body of the cell. If there is none, it is what stands on the line; with
+        ``--error`` alone, it asks for the reason.
 
         Raises:
             UsageError: An option is unknown or its value cannot be used, or there is no prompt.
@@ -84,11 +97,12 @@ class PromptLine:
             return cls(), line.strip()
         parser = _prompt_parser()
         known, others = parser.parse_known_args(split_words(line))
-        if options := [word for word in others if word.startswith("-")]:
-            parser.error(f"unrecognized arguments: {' '.join(options)}")
-        if not others:
+        if unknown := [word for word in others if word.startswith("-")]:
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        options = cls.of(vars(known))
+        if not others and not options.error:
             raise UsageError("the prompt is empty", "Write it below the line with %%copilot")
-        return cls.of(vars(known)), " ".join(others)
+        return options, " ".join(others) or ABOUT_ERROR
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> PromptLine:
@@ -102,6 +116,9 @@ class PromptLine:
         if unknown := sorted(set(values) - known):
             raise UsageError(f"there is no option {unknown[0]!r}", "help(ask) lists them")
         own = {name: value for name, value in values.items() if name in names}
+        image = own.get("image")
+        images = image if isinstance(image, (list, tuple)) else [image]
+        own["image"] = tuple(each for each in images if each is not None)
         return cls(options=Options.of(values), **own)
 
     @classmethod
@@ -136,6 +153,22 @@ def _prompt_parser() -> argparse.ArgumentParser:
     add("-t", "--temperature", type=_number, metavar="X", help="sent only if given")
     add("--max-tokens", type=whole_number, metavar="N", help="sent only if given")
     add("-o", "--out", type=_variable, metavar="NAME", help="assign the answer to a variable")
+    add("--as", dest="as_", metavar="TYPE", help="typed answer: int, list[str], DataFrame, …")
+    add("--code", action="store_true", help="put the answer's code into the next cell")
+    add(
+        "--image",
+        action="append",
+        metavar="EXPR",
+        help="send a figure or picture along; repeatable",
+    )
+    add(
+        "--context",
+        type=whole_number,
+        default=0,
+        metavar="N",
+        help="send the N cells run before, with their output",
+    )
+    add("--error", action="store_true", help="send the last exception and its cell")
     replay = parser.add_mutually_exclusive_group()
     replay.add_argument(
         "--replay", action="store_true", default=None, help="use a stored answer if there is one"
@@ -160,25 +193,6 @@ def options_help() -> str:
 def option_names() -> list[str]:
     """Return the options of a prompt as they are written, short and long."""
     return sorted(name for action in _prompt_parser()._actions for name in action.option_strings)
-
-
-def split_words(line: str) -> list[str]:
-    """Return the words of a magic's line without their quotation marks.
-
-    Raises:
-        UsageError: A quotation mark is not closed.
-    """
-    lexer = shlex.shlex(line, posix=True)
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    if os.name == "nt":
-        lexer.escape = ""  # a backslash belongs to a path there
-    try:
-        return list(lexer)
-    except ValueError:
-        raise UsageError(
-            "a quotation mark is not closed", "Put the whole value in double quotes"
-        ) from None
 
 
 def whole_number(text: str) -> int:

@@ -14,11 +14,11 @@ from ..session.storage import Storage
 from ..text import count_of, one_line, without_credentials
 from ..views.printing import publish, say
 from .arguments import Parser
-from .asking import show_exchange
 from .files import read_conversation, write_conversation
 from .hints import next_step
 from .serving import serve_command, stop_command
 from .shell import Notebook
+from .showing import show_exchange
 
 __all__ = ["COMMANDS", "Command", "commands_help", "run_command"]
 
@@ -218,9 +218,13 @@ def _restore(notebook: Notebook) -> None:
 
 def _show(notebook: Notebook, name: str) -> None:
     from ..transcript import to_markdown
+    from .changes import changes_since
 
     library = notebook.session.library
-    publish(notebook.shell, to_markdown(library.find(name) if name else library.current))
+    conversation = library.find(name) if name else library.current
+    namespace = notebook.namespace
+    text = to_markdown(conversation, lambda turn: changes_since(turn, namespace))
+    publish(notebook.shell, text)
 
 
 def _export(notebook: Notebook, *arguments: str) -> None:
@@ -246,6 +250,18 @@ def _continue(notebook: Notebook) -> None:
 
 def _retry(notebook: Notebook) -> None:
     show_exchange(notebook, notebook.session.retry())
+
+
+def _explain(notebook: Notebook) -> None:
+    from .fixing import explain_failure
+
+    explain_failure(notebook)
+
+
+def _fix(notebook: Notebook) -> None:
+    from .fixing import fix_failure
+
+    fix_failure(notebook)
 
 
 def _code(notebook: Notebook, number: str) -> None:
@@ -316,6 +332,8 @@ COMMANDS = {
         Command("import", "FILE.json", "take in an exported conversation", _import),
         Command("continue", "", "continue an answer that was cut off", _continue),
         Command("retry", "", "ask the last prompt again, replacing its turn", _retry),
+        Command("explain", "", "explain the last exception of a cell", _explain),
+        Command("fix", "", "correct the cell that failed; the next cell gets it", _fix),
         Command("drop", "[N]", "take a turn out, the last one or number N of show", _drop),
         Command("code", "[N]", "put a code block of the last answer into the next cell", _code),
         Command("models", "", "the models that the server offers", _models),

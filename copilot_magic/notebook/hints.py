@@ -16,6 +16,7 @@ from ..errors import (
     CopilotError,
     EmptyAnswerError,
     ErrorEventError,
+    ExpressionError,
     FirstTokenTimeoutError,
     LauncherError,
     MalformedAnswerError,
@@ -85,6 +86,8 @@ def next_step(error: CopilotError) -> str:
             return f"Use https:// in base_url\n{allow}"
         case SettingError(suggestion=value) if value is not None:
             return _way("For example", _config(error.setting, value))
+        case ExpressionError():
+            return f"{error.hint}\n{_way('Or have it corrected', '%copilot fix')}"
         case NameTakenError(name=name):
             return _way("Continue that one", f"%copilot use {_quoted(name)}")
         case UnknownConversationError():

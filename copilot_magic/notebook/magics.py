@@ -59,13 +59,15 @@ class CopilotMagics(Magics):
         """Ask what is in the cell, and watch the answer arrive."""
         from ..views.printing import say
         from .arguments import PromptLine
-        from .asking import ask_prompt, preview_prompt
+        from .asking import ask_prompt
         from .hints import with_hints
 
         with with_hints():
             options, text = PromptLine.parse_cell(line, cell)
             notebook = self.notebook.up_to_date()
             if options.dry_run:
+                from .preview import preview_prompt
+
                 say(preview_prompt(notebook, text, options))
             else:
                 ask_prompt(notebook, text, options)
@@ -73,9 +75,9 @@ class CopilotMagics(Magics):
     @line_magic("copilot")  # type: ignore[arg-type]
     def command(self, line: str) -> None:
         """Manage the conversation, the server and the local model; ``%%copilot`` asks."""
-        from .arguments import split_words
         from .commands import run_command
         from .hints import with_hints
+        from .words import split_words
 
         with with_hints():
             run_command(self.notebook.up_to_date(), split_words(line))

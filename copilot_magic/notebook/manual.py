@@ -23,6 +23,28 @@ The next ``%%copilot`` cell continues the conversation. The last answer is in ``
 what arrived is kept, and ``%copilot continue`` picks up from there. Re-running a cell asks again
 and replaces its earlier turn.
 
+Your variables, figures, cells and errors can be part of a prompt::
+
+    %%copilot
+    Which columns of {{{{df}}}} have outliers?       describes the DataFrame to the model
+
+    %%copilot --image fig                        sends a figure along
+    %%copilot --context 3                        sends the last three cells along
+    %%copilot --error                            sends the last exception along
+
+Double braces around an expression are replaced by a short description of its value; other braces
+stay as they are. ``--dry-run`` shows exactly what would be sent. Passwords and keys are masked.
+
+The answer can be more than text::
+
+    %%copilot --code                             puts the code into the next cell
+    Plot the sales per month of {{{{df}}}}.
+
+    %%copilot --as list[str] -o names            names is a list of strings
+    Name three French cities.
+
+When a cell has failed, ``%copilot fix`` corrects it and ``%copilot explain`` explains the error.
+
 Options, on the first line::
 
 {options}

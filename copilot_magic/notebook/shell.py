@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..errors import UsageError
 from ..settings import Settings
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ..session.session import Session
+    from .failures import Failure
+    from .namespace import Namespace
 
 __all__ = ["Notebook"]
 
@@ -48,6 +53,20 @@ class Notebook:
         self._announcement: Callable[[Notebook], None] | None = None
 
     @property
+    def namespace(self) -> Namespace:
+        """Return the user's variables."""
+        from .namespace import Namespace
+
+        return Namespace.of_shell(self.shell)
+
+    @property
+    def renders(self) -> bool:
+        """Say whether a front end renders what is published, as a terminal does not."""
+        from ..views.view import in_kernel
+
+        return in_kernel(self.shell)
+
+    @property
     def session(self) -> Session:
         """Return the session of this notebook."""
         if self._session is None:
@@ -59,8 +78,17 @@ class Notebook:
     def up_to_date(self) -> Notebook:
         """Return this, with the settings as they are now."""
         self._announce()
-        self.session.settings = self._settings()
+        settings = self._settings()
+        if settings.system and settings.mask_secrets:
+            settings = replace(settings, system=self.masked(settings.system))
+        self.session.settings = settings
         return self
+
+    def masked(self, text: str) -> str:
+        """Return `text` without the secrets of the environment and of the user's variables."""
+        from ..context.secrets import Masker
+
+        return Masker(self.namespace.variables, os.environ).mask(text)
 
     def announce_soon(self, announcement: Callable[[Notebook], None]) -> None:
         """Call something when the running cell has ended, or before anything else is done."""
@@ -99,6 +127,23 @@ class Notebook:
         """Assign a variable in the user's namespace."""
         if self.shell is not None:
             self.shell.user_ns[name] = value
+
+    def display(self, value: object) -> None:
+        """Show a value as the result of a cell is shown."""
+        if self.shell is not None:
+            data, metadata = self.shell.display_formatter.format(value)
+            self.shell.display_pub.publish(data, metadata=metadata)
+
+    def last_failure(self) -> Failure:
+        """Return the last failure of the user's code.
+
+        Raises:
+            UsageError: No cell has failed.
+        """
+        failure = self.failures.last() if self.failures is not None else None
+        if failure is None:
+            raise UsageError("no cell has failed", "Run the cell that fails first")
+        return failure
 
     def set_next_input(self, text: str) -> None:
         """Put `text` into a new cell below the running one, or into the terminal's next prompt."""

@@ -35,10 +35,20 @@ class Terminal:
         self._controller = controller
         self.text = ""
 
-    def read_until(self, words: str, seconds: float = 60.0) -> str:
-        """Read what the program writes until `words` are there, or it has ended."""
+    def type(self, keys: str) -> None:
+        """Type `keys`."""
+        os.write(self._controller, keys.encode())
+
+    def read_until(self, words: str, seconds: float = 60.0, *, after: str = "") -> str:
+        """Read what the program writes until `words` are there, or it has ended.
+
+        Args:
+            words: What to wait for.
+            seconds: How long to wait at most.
+            after: Text after whose first occurrence the words are looked for.
+        """
         deadline = time.monotonic() + seconds
-        while words not in self.text and time.monotonic() < deadline:
+        while words not in self.text[self.text.find(after) :] and time.monotonic() < deadline:
             readable, _, _ = select.select([self._controller], [], [], 0.1)
             if not readable:
                 continue
@@ -50,12 +60,14 @@ class Terminal:
 
 
 @contextmanager
-def ipython(code: str, server: ScriptedServer, **env: str) -> Iterator[Terminal]:
-    """Run `code` in an IPython that has a terminal."""
+def ipython(
+    code: str, server: ScriptedServer, *, interactive: bool = False, **env: str
+) -> Iterator[Terminal]:
+    """Run `code` in an IPython that has a terminal, or one that waits for input."""
     controller, terminal = pty.openpty()
     environ = {**os.environ, "TERM": "xterm", "COPILOT_BASE_URL": server.base_url, **env}
     process = subprocess.Popen(
-        [sys.executable, "-m", "IPython", "--no-banner", "-c", code],
+        [sys.executable, "-m", "IPython", "--no-banner", *([] if interactive else ["-c", code])],
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
@@ -140,3 +152,20 @@ def test_a_failed_prompt_is_one_line_and_no_traceback(server: ScriptedServer) ->
         text = terminal.read_until("COPILOT_API_KEY")
     assert "AuthenticationError: " in text
     assert "Traceback" not in text
+
+
+def test_code_is_in_the_next_prompt_and_runs_only_at_enter(server: ScriptedServer) -> None:
+    """A real interactive IPython, typed into as a user types."""
+    code = "'ran ' + 'now'"
+    server.script(lambda exchange: answer(exchange, f"Sure:\n\n```python\n{code}\n```"))
+    with ipython("", server, interactive=True) as terminal:
+        terminal.read_until("In [1]:")
+        terminal.type("%load_ext copilot_magic\r")
+        terminal.read_until("In [2]:")
+        terminal.type("get_ipython().run_cell('%%copilot --code\\nJoin two words')\r")
+        terminal.read_until("In [3]:")
+        terminal.read_until(code, after="In [3]:")
+        assert "ran now" not in terminal.text
+        terminal.type("\r")
+        assert "ran now" in terminal.read_until("ran now")
+        terminal.type("exit\r")

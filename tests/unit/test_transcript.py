@@ -236,14 +236,17 @@ def test_an_export_of_a_later_version_asks_for_an_update() -> None:
 
 def asked_by(source: str) -> tuple[str, dict[str, Any]]:
     """Return the prompt and the options that IPython gives to the magic, or `ask`, for a cell."""
-    call = ast.parse(TransformerManager().transform_cell(source)).body[-1]
+    *before, call = ast.parse(TransformerManager().transform_cell(source)).body
     assert isinstance(call, ast.Expr)
     assert isinstance(call.value, ast.Call)
-    arguments = [ast.literal_eval(argument) for argument in call.value.args]
     if isinstance(call.value.func, ast.Name):
         assert call.value.func.id == "ask"
+        # Not written in the call, so braces in it are not expressions.
+        assert [ast.unparse(argument) for argument in call.value.args] == ["prompt"]
+        assert isinstance(before[-1], ast.Assign)
         keywords = {str(k.arg): ast.literal_eval(k.value) for k in call.value.keywords}
-        return arguments[0], keywords
+        return ast.literal_eval(before[-1].value), keywords
+    arguments = [ast.literal_eval(argument) for argument in call.value.args]
     magic, line, cell = arguments
     assert magic == "copilot"
     assert not set("{}$") & set(line)  # IPython would expand them
@@ -278,12 +281,28 @@ def test_a_prompt_that_ipython_would_rewrite_is_asked_by_the_function() -> None:
     assert to_notebook(Conversation("Talk", turns=[turn]))["cells"][-1]["source"] == (
         "from copilot_magic import ask\n"
         "\n"
-        "ask(\n"
+        "prompt = (\n"
         "    'Explain\\n'\n"
-        "    '>>> f(1)\\n',\n"
-        "    model='a b',\n"
-        ")"
+        "    '>>> f(1)\\n'\n"
+        ")\n"
+        "ask(prompt, model='a b')"
     )
+
+
+def test_a_prompt_with_data_is_asked_in_the_words_that_were_sent() -> None:
+    """The variables may be others by now, or not be there at all."""
+    turn = Turn("Explain {{df}}", expanded="Explain `df`\n\nData: {{x}}")
+    (cell,) = [c for c in to_notebook(Conversation(turns=[turn]))["cells"] if "ask" in c["source"]]
+    assert asked_by(cell["source"]) == (turn.expanded, {})
+    turn.parts = ({"type": "image_url"},)
+    cell = to_notebook(Conversation(turns=[turn]))["cells"][-1]
+    assert cell["source"].endswith("ask(prompt)  # without 1 picture")
+
+
+def test_markdown_names_what_went_with_a_prompt_and_has_room_for_remarks() -> None:
+    turn = Turn("Explain {{df}}", objects=({"name": "df", "kind": "DataFrame, 3 rows"},))
+    text = to_markdown(Conversation(turns=[turn]), lambda turn: ["`df` changed since: 3 → 4 rows"])
+    assert "\n\n*with df (DataFrame, 3 rows)*\n\n*`df` changed since: 3 → 4 rows*\n\n" in text
 
 
 @given(st.text(min_size=1) | AWKWARD.filter(bool))

@@ -8,20 +8,11 @@ import pytest
 
 from copilot_magic.chat.prompt import Options, Prompt
 from copilot_magic.errors import UsageError
-from copilot_magic.notebook.arguments import PromptLine, option_names, options_help, split_words
-
-
-def test_words_are_split_as_in_a_shell() -> None:
-    assert split_words("""-s "Be brief" -m 'a b' c#d""") == ["-s", "Be brief", "-m", "a b", "c#d"]
+from copilot_magic.notebook.arguments import PromptLine, option_names, options_help
 
 
 def test_an_empty_value_is_a_value() -> None:
     assert PromptLine.parse('-p "" -m ""').options == Options(model="", provider="")
-
-
-def test_an_open_quotation_mark_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="quotation mark"):
-        split_words("-s You're brief")
 
 
 def test_what_is_not_given_is_none_or_off() -> None:
@@ -31,12 +22,15 @@ def test_what_is_not_given_is_none_or_off() -> None:
 
 def test_every_option_reaches_the_prompt_or_the_line() -> None:
     line = PromptLine.parse(
-        '-m m -p p -t 0.5 --max-tokens 7 -s "Be brief" --fresh -c talk -o x --raw'
+        '-m m -p p -t 0.5 --max-tokens 7 -s "Be brief" --fresh -c talk -o x --raw '
+        "--as list[str] --code --image fig --image plots[0] --context 3 --error"
     )
     assert line.prompt("hi", "A") == Prompt(
         "hi", options=Options("m", "p", 0.5, 7), system="Be brief", cell_id="A", replay=False
     )
     assert (line.conversation, line.out, line.raw, line.new) == ("talk", "x", True, False)
+    assert (line.as_, line.code, line.image) == ("list[str]", True, ("fig", "plots[0]"))
+    assert (line.context, line.error) == (3, True)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,49 @@
+"""Code from an answer, into the next cell: never run, always shown first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..chat.turn import Turn
+from ..context.code import find_code, missing_names, overwritten_names
+
+if TYPE_CHECKING:
+    from .shell import Notebook
+
+__all__ = ["put_code", "warnings_for"]
+
+
+def put_code(notebook: Notebook, turn: Turn) -> list[str]:
+    """Put the code of an answer into the next cell; return what the footer should mention."""
+    if turn.cut_off:
+        return ["the code is cut off: not put into the next cell"]
+    found = find_code(turn.answer)
+    if found is None:
+        return ["no code in the answer"]
+    notebook.set_next_input(found.text)
+    if found.language != "python":
+        return list(found.notes)
+    return [*found.notes, *warnings_for(notebook, found.text)]
+
+
+def warnings_for(notebook: Notebook, code: str, before: str = "") -> list[str]:
+    """Return what a user should know before running `code`.
+
+    Args:
+        notebook: Where it would run.
+        code: The code.
+        before: The code that it replaces: what that overwrites is no news.
+    """
+    variables = notebook.namespace.variables
+    warnings = []
+    if missing := missing_names(code, variables):
+        verb = "does" if len(missing) == 1 else "do"
+        warnings.append(f"uses {_listed(missing)}, which {verb} not exist")
+    if overwritten := overwritten_names(code, variables, before):
+        warnings.append(f"overwrites {_listed(overwritten)}")
+    return warnings
+
+
+def _listed(names: list[str], most: int = 5) -> str:
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

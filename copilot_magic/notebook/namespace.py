@@ -1,0 +1,120 @@
+"""The variables that the expressions in a prompt can name."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..context.interpolate import one_expression
+from ..errors import ExpressionError, UsageError
+from ..text import one_line
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = ["Namespace"]
+
+# IPython puts these among the user's variables, and users mean them.
+_OF_IPYTHON = ("In", "Out", "_", "__", "___")
+
+
+class Namespace:
+    """The variables of a notebook, or of the code that calls `ask`.
+
+    Args:
+        names: The global variables.
+        local: The local ones, if there are any.
+        hidden: Names that are not the user's.
+    """
+
+    def __init__(
+        self,
+        names: dict[str, Any],
+        local: Mapping[str, Any] | None = None,
+        hidden: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._globals = names
+        self._locals = names if local is None else local
+        self._hidden = hidden or {}
+
+    @classmethod
+    def of_shell(cls, shell: InteractiveShell | None) -> Namespace:
+        """Return the variables of a shell's user."""
+        if shell is None:
+            return cls({})
+        return cls(shell.user_ns, hidden=shell.user_ns_hidden)
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """Return the variables, by name, without those that IPython put there."""
+        return {name: value for name, value in self._merged().items() if self.exists(name)}
+
+    def exists(self, name: str) -> bool:
+        """Say whether there is a variable of this name."""
+        if name in _OF_IPYTHON:
+            return bool(self._locals.get(name))
+        if name in self._hidden and self._locals.get(name) is self._hidden[name]:
+            return False
+        return name in self._locals or name in self._globals
+
+    def evaluate(self, expression: str) -> object:
+        """Return the value of an expression.
+
+        Raises:
+            ExpressionError: It raised something.
+        """
+        try:
+            code = compile(one_expression(expression), f"<{{{{{expression}}}}}>", "eval")
+            return eval(code, self._globals, self._locals)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise failed_expression(expression, error) from error
+
+    def evaluate_type(self, source: str, known: dict[str, Any]) -> object:
+        """Return the type that `source` names.
+
+        Args:
+            source: An annotation.
+            known: Types that it can name although the user has not imported them.
+
+        Raises:
+            UsageError: It names none.
+        """
+        try:
+            return eval(compile(source.strip(), "<type>", "eval"), {**known}, self._merged())
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            reason = one_line(f"{type(error).__name__}: {_message(error)}".removesuffix(": "))
+            raise UsageError(
+                f"{one_line(source, 80)!r} is no type: {reason}",
+                "For example int, list[str] or Literal['yes', 'no']",
+            ) from error
+
+    def _merged(self) -> Mapping[str, Any]:
+        return {**self._globals, **self._locals}
+
+    def read(self, path: str) -> bytes:
+        """Return the contents of a file; ``~`` is the user's home."""
+        return Path(path).expanduser().read_bytes()
+
+
+def failed_expression(expression: str, error: BaseException) -> ExpressionError:
+    """Return the error that says, in one line, why an expression has no value."""
+    reason = one_line(f"{type(error).__name__}: {_message(error)}".removesuffix(": "))
+    shown = one_line(expression, 80)
+    missing = getattr(error, "name", None) if isinstance(error, NameError) else None
+    hint = "Correct the expression"
+    if missing and not hasattr(builtins, str(missing)):
+        hint = f"Define {missing} first"
+    return ExpressionError(f"{{{{{shown}}}}}: {reason}", hint, expression=expression)
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  (the exception may be the user's own)
+        return ""

@@ -1,0 +1,107 @@
+"""A prompt made from a cell: expressions evaluated, cells and errors added, secrets masked."""
+
+from __future__ import annotations
+
+import os
+import typing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..chat.prompt import Prompt
+from ..context.gather import Attachment, Material, gather
+from ..context.secrets import Masker
+from ..errors import UsageError
+from .arguments import PromptLine
+from .attaching import cells_attached, failure_attached
+from .namespace import Namespace
+from .shell import Notebook
+
+if TYPE_CHECKING:
+    from ..context.schema import AnswerType
+
+__all__ = ["CODE_ONLY", "answer_type", "make_prompt", "masker_of"]
+
+CODE_ONLY = (
+    "Answer with Python code for the next cell of my notebook, in one fenced code block. "
+    "My variables and imports are there already."
+)
+
+# Names of `typing` that an annotation needs no import for.
+_TYPING = ("Any", "Dict", "List", "Literal", "Optional", "Set", "Tuple", "Union")
+
+
+def make_prompt(
+    notebook: Notebook,
+    text: str,
+    line: PromptLine,
+    *,
+    namespace: Namespace | None = None,
+    expand: bool = True,
+    more: tuple[Attachment, ...] = (),
+    instruction: str = "",
+) -> Prompt:
+    """Return the prompt that asks `text` as `line` says, with all that goes along.
+
+    Args:
+        notebook: The notebook that asks.
+        text: What the user wrote.
+        line: The options.
+        namespace: The variables that expressions can name; by default the user's.
+        expand: Replace the ``{{expressions}}`` in the text.
+        more: Further data to send along.
+        instruction: What the answer should look like, besides what the options say.
+
+    Raises:
+        UsageError: An expression, a type or a picture cannot be used.
+    """
+    namespace = namespace or Namespace.of_shell(notebook.shell)
+    wanted = answer_type(line.as_, namespace)
+    attachments = [*cells_attached(notebook, line.context), *more]
+    if line.error:
+        attachments += failure_attached(notebook.last_failure())
+    instructions = [
+        instruction,
+        CODE_ONLY if line.code else "",
+        wanted.instruction if wanted is not None else "",
+    ]
+    material = Material(attachments, line.image, "\n\n".join(filter(None, instructions)))
+    prompt = line.prompt(text, notebook.next_cell_id())
+    if wanted is not None:
+        prompt = replace(prompt, schema=wanted.response_format["json_schema"])
+    return gather(prompt, namespace, masker_of(notebook, namespace), material, expand=expand)
+
+
+def masker_of(notebook: Notebook, namespace: Namespace | None = None) -> Masker | None:
+    """Return what masks secrets, or None if the user wants none masked."""
+    if not notebook.session.settings.mask_secrets:
+        return None
+    namespace = namespace or Namespace.of_shell(notebook.shell)
+    return Masker(namespace.variables, os.environ)
+
+
+def answer_type(wanted: Any, namespace: Namespace) -> AnswerType | None:
+    """Return the type that an answer must have, given an annotation or its source; None for none.
+
+    Raises:
+        UsageError: It is no type, or none that an answer can have.
+    """
+    if wanted is None:
+        return None
+    from ..context.schema import AnswerType
+
+    if not isinstance(wanted, str):
+        return AnswerType.of(wanted)
+    known = {name: getattr(typing, name) for name in _TYPING}
+    if wanted.strip() in ("DataFrame", "pd.DataFrame", "pandas.DataFrame"):
+        try:
+            import pandas
+        except ImportError:
+            raise UsageError("pandas is not installed", "Install it: pip install pandas") from None
+        known |= {"DataFrame": pandas.DataFrame, "pd": pandas, "pandas": pandas}
+    return AnswerType.of(namespace.evaluate_type(wanted, known))
+
+
+def pictures_of(wanted: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return pictures as `ask` takes them: objects, and the names of files."""
+    return tuple(Path(each) if isinstance(each, str) else each for each in wanted)

@@ -1,0 +1,115 @@
+"""An answer shown in the cell that asked, as it arrives, and kept as the last one."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import replace
+
+from ..chat.answer import Answer
+from ..chat.prompt import Options
+from ..chat.turn import Turn
+from ..session.exchange import Event, Exchange
+from ..session.session import Session
+from ..wire.chunks import Delta
+from ..wire.request import model_of, providers_of
+from .hints import CONTINUE
+from .interrupts import one_interrupt, without_traceback
+from .shell import Notebook
+
+__all__ = ["show_exchange"]
+
+
+def show_exchange(
+    notebook: Notebook,
+    exchange: Exchange,
+    *,
+    options: Options | None = None,
+    raw: bool = False,
+    out: str | None = None,
+    visible: bool = True,
+    already_shown: int = 0,
+    language: str = "",
+    remarks: Callable[[Turn], list[str]] = lambda turn: [],
+) -> Answer:
+    """Show an answer as it arrives; whatever arrived is the last answer, however it ends.
+
+    Args:
+        notebook: Where to show it.
+        exchange: The prompt on its way.
+        options: What the prompt sets for itself.
+        raw: Show plain text, no Markdown.
+        out: The variable to assign the answer to.
+        visible: Show it at all.
+        already_shown: How many characters of the answer other cells show already.
+        language: The answer is no Markdown but code of this language.
+        remarks: Called with a turn that is complete, for what else its footer should mention.
+
+    Raises:
+        CopilotError: There was no answer, or not all of it.
+    """
+    if not visible:
+        with closing(exchange):
+            deque(exchange, maxlen=0)
+        remarks(exchange.turn)
+        return _keep_answer(notebook, exchange, out)
+    from ..views.open import open_view, show
+    from ..views.view import Footer
+
+    settings, turn = notebook.session.settings, exchange.turn
+    view = open_view(
+        notebook.shell,
+        asked=_asked(options or turn.options, notebook.session),
+        remote_images=settings.remote_images,
+        raw=raw,
+    )
+    fenced = bool(language) and not raw and notebook.renders
+    with one_interrupt(lambda: exchange.ended):
+        try:
+            show(_in_fence(exchange, language) if fenced else exchange, view)
+        except KeyboardInterrupt as interrupt:
+            more = f": {CONTINUE} picks up from here" if turn.answer else ""
+            without_traceback(interrupt, more)
+            raise
+        finally:
+            exchange.ended = True
+            start = f"```{language}\n" if fenced and turn.answer else ""
+            shown = replace(turn, answer=start + turn.answer[already_shown:])
+            if turn.status == "complete":
+                shown.notes = [*turn.notes, *remarks(turn)]
+            if shown.status == "streaming":  # it was interrupted before it had begun
+                shown.status = "interrupted"
+            view.finish(shown, Footer.of(shown, exchange.conversation.name, CONTINUE))
+            answer = _keep_answer(notebook, exchange, out)
+    return answer
+
+
+def _keep_answer(notebook: Notebook, exchange: Exchange, out: str | None = None) -> Answer:
+    """Return the answer, or what arrived of it; it is the last answer of the notebook from now."""
+    answer = Answer.of(exchange.turn, exchange.conversation.conversation_id)
+    if answer or answer.reasoning:
+        notebook.assign("_copilot", answer)
+        if out:
+            notebook.assign(out, answer)
+    return answer
+
+
+def _asked(options: Options, session: Session) -> str:
+    """Return whom the user waits for; a provider only if the server is known to have providers."""
+    settings = session.settings
+    if settings.is_local_model:
+        return "the local model"
+    provider = providers_of(options, settings)[0] if session.dialect.gpt4free else ""
+    return provider or model_of(options, settings) or "the server"
+
+
+def _in_fence(events: Exchange, language: str) -> Generator[Event, None, None]:
+    """Yield the events of an answer that is shown as a block of code."""
+    begun = False
+    with closing(events):
+        for event in events:
+            if isinstance(event, Delta) and event.content and not begun:
+                begun = True
+                event = replace(event, content=f"```{language}\n{event.content}")
+            yield event

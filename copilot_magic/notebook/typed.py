@@ -1,0 +1,106 @@
+"""Typed answers: checked against their type, and asked for once more if they do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..chat.answer import Answer
+from ..chat.conversation import Conversation
+from ..chat.prompt import Prompt
+from ..chat.turn import Turn
+from ..context.gather import Attachment
+from ..errors import TypedAnswerError
+from ..text import cut, printable
+
+if TYPE_CHECKING:
+    from ..context.schema import AnswerType
+    from .shell import Notebook
+
+__all__ = ["ask_typed"]
+
+# Characters of an answer that did not fit which are sent back with the reason.
+_SENT_BACK = 4_000
+
+
+def ask_typed(
+    notebook: Notebook,
+    prompt: Prompt,
+    conversation: Conversation,
+    wanted: AnswerType,
+    present: Callable[..., Answer],
+    *,
+    out: str | None = None,
+    display: bool = True,
+) -> Any:
+    """Ask for an answer of a type and return its value; ask once more if it does not fit.
+
+    The second try replaces the first one in the conversation.
+
+    Args:
+        notebook: The notebook that asks.
+        prompt: What to ask.
+        conversation: Where to ask it.
+        wanted: The type.
+        present: Shows an exchange and returns its answer.
+        out: The variable to assign the value to.
+        display: Show the value.
+
+    Raises:
+        TypedAnswerError: Neither answer fits.
+        CopilotError: There was no answer, or not all of it.
+    """
+    reading = _Reading(wanted)
+    exchange = notebook.session.ask(prompt, conversation)
+    present(exchange, language="json", remarks=reading.read)
+    if reading.problem:
+        again = _with_problem(prompt, exchange.turn, reading.problem, wanted)
+        exchange = notebook.session.ask(again, conversation, replaces=exchange.turn)
+        reading = _Reading(wanted, last=True)
+        present(exchange, language="json", remarks=reading.read)
+    if reading.problem:
+        raise TypedAnswerError(
+            f"The answer is no {wanted.name}: {reading.problem}",
+            "Ask again, or ask a larger model",
+            wanted=wanted.name,
+            problem=reading.problem,
+        )
+    if out:
+        notebook.assign(out, reading.value)
+    if display:
+        notebook.display(reading.value)
+    return reading.value
+
+
+class _Reading:
+    """The value of an answer, or what is wrong with it."""
+
+    def __init__(self, wanted: AnswerType, *, last: bool = False) -> None:
+        self.value: Any = None
+        self.problem = ""
+        self._wanted = wanted
+        self._last = last
+
+    def read(self, turn: Turn) -> list[str]:
+        """Read the answer of a turn; return what its footer should mention."""
+        try:
+            self.value = self._wanted.parse(turn.answer)
+        except ValueError as error:
+            self.problem = str(error)
+            more = "" if self._last else "; asked once more"
+            return [f"no {self._wanted.name}: {self.problem}{more}"]
+        return []
+
+
+def _with_problem(prompt: Prompt, turn: Turn, problem: str, wanted: AnswerType) -> Prompt:
+    """Return the prompt with the answer that did not fit, and the reason."""
+    rejected = Attachment("You answered before:", printable(cut(turn.answer, _SENT_BACK)))
+    said = [
+        prompt.expanded or prompt.text,
+        rejected.block(),
+        f"That cannot be used: {problem}.",
+        wanted.instruction,
+    ]
+    note = f"the first answer was no {wanted.name}"
+    return replace(prompt, expanded="\n\n".join(said), notes=(*prompt.notes, note))
