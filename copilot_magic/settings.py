@@ -103,6 +103,9 @@ class Settings:
     remote_images: bool = _setting(
         False, "Load the pictures that an answer links to, instead of showing the links."
     )
+    mask_secrets: bool = _setting(
+        True, "Replace keys, tokens and passwords in what is sent; the footer names them."
+    )
     replay: bool | str = _setting(
         False, "Show the stored answer to exactly the same request: True, or a file's path."
     )
