@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...text import count_of, one_line
+from ...text import one_line
 from .columns import SAMPLE, cell_text, is_missing, positions, summary
 from .description import BUDGET, Description, cut_middle, readable
 from .foreign import Patience, Unanswered, defines, is_a
 from .frames import memory
-from .outline import is_array_like, outline, shape_text
+from .outline import is_array_like, outline
 from .printer import Printer
 
 __all__ = ["array_lines", "describe_array", "is_array"]
@@ -41,10 +41,14 @@ def array_lines(value: Any, printer: Printer, budget: int) -> tuple[list[str], s
     """Return lines about the values of a NumPy array, and what was left out."""
     import numpy as np  # the array is one of its, so it is loaded
 
+    if not is_a(value, "numpy.ma", "MaskedArray"):
+        value = np.asarray(value)  # a subclass, such as a matrix, has ways of its own
     size = int(value.size)
     if value.ndim == 0:
         return [f"value: {printer.brief(value.item(), 200)}"], ""
-    lines = _sampled(value, np, printer) if size else ["empty"]
+    if not size:
+        return ["no values"], ""
+    lines = _sampled(value, np, printer)
     if names := value.dtype.names:
         fields = ", ".join(f"{name}: {value.dtype[name]}" for name in names[:40])
         lines.insert(0, one_line(f"fields: {fields}", 1_000))
@@ -52,10 +56,10 @@ def array_lines(value: Any, printer: Printer, budget: int) -> tuple[list[str], s
         printed = printer.print(_rounded(_python(value, np)), budget)
         return [*lines, "values:", printed.text], printed.left_out
     shown = _corners(value, np, printer)
-    return [*lines, *shown], f"all but {shape_text_of_corners(value)} left out"
+    return [*lines, *shown], f"all but {_corner_count(value)} left out"
 
 
-def shape_text_of_corners(value: Any) -> str:
+def _corner_count(value: Any) -> str:
     """Return how much of a larger array is shown."""
     if value.ndim == 1:
         return f"{sum(_ROWS) * 2} of {value.size:,} values"
@@ -70,16 +74,15 @@ def _sampled(value: Any, np: Any, printer: Printer) -> list[str]:
     at = np.unravel_index(np.asarray(positions(size)), value.shape)
     sample = _python(value[at], np)
     present = [each for each in sample if not is_missing(each)]
-    of_sample = f" of an evenly spaced sample of {SAMPLE:,} values" if size > SAMPLE else ""
+    of_sample = f", of an evenly spaced sample of {SAMPLE:,} values" if size > SAMPLE else ""
     missing = len(sample) - len(present)
     word = "masked or NaN" if is_a(value, "numpy.ma", "MaskedArray") else "NaN or missing"
-    lines = [f"{word}: {missing:,}"] if missing else []
+    lines = [f"{word}{of_sample}: {missing:,}"] if missing else []
     if value.dtype.names:
         return lines
     if value.dtype.kind == "f" and (infinite := sum(abs(each) == float("inf") for each in present)):
-        lines.append(f"infinite: {infinite:,}")
-    words = f"contents: {summary(present, printer)}"
-    return [f"{line}{of_sample}" for line in [*lines, words]]
+        lines.append(f"infinite{of_sample}: {infinite:,}")
+    return [*lines, f"contents{of_sample}: {summary(present, printer)}"]
 
 
 def _python(value: Any, np: Any) -> Any:
@@ -103,9 +106,10 @@ def _ends(size: int, ends: tuple[int, int]) -> list[int]:
 
 def _corners(value: Any, np: Any, printer: Printer) -> list[str]:
     """Return the first and last values of an array, of its first plane if it has several."""
+    planes = ", ".join(["0"] * (value.ndim - 2))
+    heading = f"corners of [{planes}, :, :]:" if planes else "corners:"
     while value.ndim > 2:
         value = value[0]
-    heading = "corners of it:"
     if value.ndim == 1:
         rows = _ends(value.size, (2 * _ROWS[0], 2 * _ROWS[1]))
         texts = [cell_text(each, printer, 30) for each in _python(value[rows], np)]

@@ -7,13 +7,25 @@ from dataclasses import dataclass
 
 from ...text import count_of, printable
 
-__all__ = ["BUDGET", "LONG_BUDGET", "Description", "cut_lines", "cut_middle", "readable", "several"]
+__all__ = [
+    "BUDGET",
+    "LINE",
+    "LONG_BUDGET",
+    "Description",
+    "cut_lines",
+    "cut_middle",
+    "readable",
+    "several",
+]
 
 BUDGET = 8_000
 """Most characters of a description."""
 
 LONG_BUDGET = 20_000
 """Most characters of strings and source: such a text is usually what the user asks about."""
+
+LINE = 80
+"""Most characters of the line that says what was cut."""
 
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]{4,}")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")

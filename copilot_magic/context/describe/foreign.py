@@ -30,6 +30,9 @@ T = TypeVar("T")
 ONE_CALL = 2.0
 """Seconds that one call of an object's own code may take."""
 
+SEVERAL_CALLS = 4.0
+"""Seconds for one way to describe an object; if it fails, another one still has some time."""
+
 ALL_CALLS = 6.0
 """Seconds that all calls for one description may take together."""
 
@@ -58,8 +61,8 @@ class Patience:
         return self._ask(call, what, self._one)
 
     def ask_for_all(self, call: Callable[[], T], what: str) -> T:
-        """Like `ask`, for calls that consist of smaller ones: they may use all the time left."""
-        return self._ask(call, what, float("inf"))
+        """Like `ask`, for calls that consist of smaller ones."""
+        return self._ask(call, what, SEVERAL_CALLS)
 
     def _ask(self, call: Callable[[], T], what: str, most: float) -> T:
         seconds = min(most, self._deadline - time.monotonic())
