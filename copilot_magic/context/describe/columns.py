@@ -1,0 +1,143 @@
+"""What the values of a column are like: numbers, dates, text, or anything else.
+
+It is told from a sample of at most a thousand Python values, so pandas, Polars and NumPy share it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import math
+import sys
+import uuid
+from collections import Counter
+from typing import Any
+
+from ...text import one_line
+from .foreign import is_a, is_kind, type_name
+from .printer import Printer, number_text
+
+__all__ = ["SAMPLE", "cell_text", "is_missing", "positions", "summary"]
+
+SAMPLE = 1_000
+"""Most rows that a summary looks at."""
+
+# Only values of these classes are compared and counted: their code is Python's or the library's.
+_COUNTED: tuple[type, ...] = (
+    *(str, bytes, int, float, decimal.Decimal, uuid.UUID),
+    *(datetime.date, datetime.datetime, datetime.time, datetime.timedelta),
+)
+_SCALARS = ("Timestamp", "Timedelta", "Period", "Interval")  # of pandas
+_TIMES = (datetime.date, datetime.timedelta)
+_CELL = 60
+
+
+def positions(size: int, count: int = SAMPLE) -> list[int]:
+    """Return at most `count` evenly spaced positions, the first and the last among them."""
+    if size <= count:
+        return list(range(size))
+    return [step * (size - 1) // (count - 1) for step in range(count)]
+
+
+def is_missing(value: Any) -> bool:
+    """Say whether a value stands for none: None, NaN, NaT or NA."""
+    if value is None:
+        return True
+    if is_kind(value, float):
+        return math.isnan(value)
+    if type(value) is decimal.Decimal:
+        return value.is_nan()
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and (value is pandas.NaT or value is pandas.NA)
+
+
+def cell_text(value: Any, printer: Printer, limit: int = _CELL) -> str:
+    """Return the value of one cell in one line, text without quotes."""
+    if is_kind(value, str) and not is_kind(value, enum.Enum):
+        return one_line(str.__getitem__(value, slice(limit * 2)), limit)
+    if is_kind(value, float):
+        return "NaN" if math.isnan(value) else f"{value:.6g}"
+    if type(value) in _COUNTED or is_a(value, "pandas", *_SCALARS):
+        return one_line(number_text(value) or str(value), limit)
+    if is_missing(value):
+        return str(value)
+    return printer.brief(value, limit)
+
+
+def summary(values: list[Any], printer: Printer) -> str:
+    """Return in a few words what the values are like; `values` lacks the missing ones."""
+    if not values:
+        return "nothing but missing values"
+    if all(is_kind(value, bool) for value in values):
+        return ", ".join(f"{value}: {n:,}" for value, n in Counter(values).most_common())
+    if all(is_kind(value, (int, float, decimal.Decimal)) for value in values):
+        return _numbers(values)
+    if all(is_kind(value, _TIMES) for value in values) and (found := _range(values)):
+        return found
+    if all(is_kind(value, str) for value in values):
+        return _distinct([str.__getitem__(value, slice(200)) for value in values], printer)
+    names = Counter(type_name(value) for value in values)
+    if len(names) == 1 and (type(values[0]) in _COUNTED or is_a(values[0], "pandas", *_SCALARS)):
+        return _distinct(values, printer)
+    kinds = ", ".join(f"{count:,} {name}" for name, count in names.most_common(5))
+    some = ", ".join(_quoted(value, printer) for value in values[:3])
+    return f"{'mixed types: ' if len(names) > 1 else ''}{kinds}; such as {some}"
+
+
+def _numbers(values: list[Any]) -> str:
+    low, high = min(values), max(values)
+    if low == high:
+        return f"all {_number(low)}"
+    finite = [float(v) for v in values if abs(v) < sys.float_info.max / len(values)]
+    mean = f"mean {math.fsum(finite) / len(finite):.6g}, " if len(finite) == len(values) else ""
+    text = f"min {_number(low)}, {mean}max {_number(high)}"
+    counts = Counter(values)
+    if len(counts) <= 5 and len(values) >= 4 * len(counts):
+        most = ", ".join(f"{_number(value)}: {n:,}" for value, n in counts.most_common())
+        text += f"; {len(counts)} distinct ({most})"
+    return text
+
+
+def _number(value: Any) -> str:
+    return f"{value:.6g}" if is_kind(value, float) else (number_text(value) or str(value))[:60]
+
+
+def _range(values: list[Any]) -> str:
+    try:
+        low, high = str(min(values)), str(max(values))
+    except TypeError:  # some with a time zone and some without
+        return ""
+    if low.endswith(" 00:00:00") and high.endswith(" 00:00:00") and is_midnight(values):
+        low, high = low.removesuffix(" 00:00:00"), high.removesuffix(" 00:00:00")
+    return f"all {low}" if low == high else f"{low} to {high}"
+
+
+def is_midnight(values: list[Any]) -> bool:
+    """Say whether dates with a time have none to speak of."""
+    return all(
+        (v.hour, v.minute, v.second, v.microsecond) == (0, 0, 0, 0)
+        for v in values
+        if is_kind(v, datetime.datetime)
+    )
+
+
+def _distinct(values: list[Any], printer: Printer) -> str:
+    counts = Counter(values)
+    if len(counts) == 1:
+        return f"all {_quoted(values[0], printer)}"
+    if len(counts) > len(values) / 2:
+        some = ", ".join(_quoted(value, printer) for value in list(counts)[:3])
+        return f"{len(counts):,} distinct, such as {some}"
+    shown = 8 if len(counts) <= 8 else 5
+    most = ", ".join(f"{_quoted(v, printer)}: {n:,}" for v, n in counts.most_common(shown))
+    most_frequent = "" if len(counts) <= 8 else "most frequent "
+    return f"{len(counts):,} distinct ({most_frequent}{most})"
+
+
+def _quoted(value: Any, printer: Printer) -> str:
+    if is_kind(value, str):
+        return repr(one_line(str.__getitem__(value, slice(100)), 32))
+    if is_a(value, "pandas", *_SCALARS):
+        return str(value)
+    return printer.brief(value, 40)

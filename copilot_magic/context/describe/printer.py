@@ -1,0 +1,271 @@
+"""A pretty printer that is bounded in all: characters, elements, depth and time.
+
+It tries generous limits first, and tighter ones until the text fits. Each try ends as soon as it
+has printed more than fits, so a huge or endless container costs no more than a large one.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ...text import one_line
+from .description import readable, several
+from .elements import Elements, elements_of
+from .foreign import Patience, Unanswered, is_a, is_kind, type_name
+from .outline import is_table_like, outline
+
+__all__ = ["Printed", "Printer"]
+
+WIDTH = 88
+
+
+@dataclass(frozen=True)
+class _Limits:
+    items: int
+    characters: int  # of a string
+    depth: int
+
+
+_LEVELS = (
+    _Limits(2_000, 8_000, 8),
+    _Limits(1_000, 2_000, 8),
+    _Limits(400, 1_000, 6),
+    _Limits(150, 500, 6),
+    _Limits(60, 200, 5),
+    _Limits(30, 120, 4),
+    _Limits(12, 80, 3),
+    _Limits(6, 60, 2),
+    _Limits(3, 40, 1),
+    _Limits(1, 40, 0),
+)
+_BRIEF = (_Limits(12, 80, 3), _Limits(6, 40, 2), _Limits(3, 24, 1), _Limits(1, 24, 0))
+
+
+class _Full(Exception):
+    """The text has become longer than what fits."""
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What a printer has printed.
+
+    Attributes:
+        text: The text.
+        left_out: What is missing, as a footer says it; empty if it is all there.
+    """
+
+    text: str
+    left_out: str = ""
+
+
+class Printer:
+    """Prints values like `repr`, within bounds; what an object said once is not asked again."""
+
+    def __init__(self, patience: Patience) -> None:
+        self.patience = patience
+        self._asked: dict[int, tuple[object, str]] = {}
+        self._unanswered: set[type] = set()  # of what class objects were too slow or failed
+
+    def print(self, value: object, budget: int) -> Printed:
+        """Return the value in at most some `budget` characters, over several lines if needed."""
+        return self._print(value, budget, _LEVELS, WIDTH)
+
+    def brief(self, value: object, limit: int) -> str:
+        """Return the value in one line of at most `limit` characters."""
+        return one_line(self._print(value, limit, _BRIEF, 0).text, limit)
+
+    def _print(self, value: object, budget: int, levels: Iterable[_Limits], width: int) -> Printed:
+        text = ""
+        for limits in levels:
+            page = _Page(self, limits, budget, width)
+            try:
+                text = readable(page.node(value, 0))
+            except _Full:
+                continue
+            if len(text) <= budget:
+                return Printed(text, page.left_out)
+        if not text:
+            text = f"<{type_name(value)}>"
+        return Printed(text, "most of it left out")
+
+    def repr_of(self, value: object) -> str:
+        """Return what the object's own `repr` says, or why it says nothing; cut if it is long."""
+        if id(value) in self._asked:
+            return self._asked[id(value)][1]
+        if type(value) in self._unanswered:
+            return f"<{type_name(value)}>"
+        try:
+            said = self.patience.ask(lambda: self._repr(value), "its repr")
+        except Unanswered as reason:
+            self._unanswered.add(type(value))
+            said = f"<{type_name(value)}: {reason}>"
+        # The object is kept, so that no other one can get its id.
+        self._asked[id(value)] = (value, said)
+        return said
+
+    @staticmethod
+    def _repr(value: object) -> str:
+        said = repr(value)
+        # A subclass of `str` may have methods of its own.
+        return str.__getitem__(said, slice(10_000))
+
+
+class _Page:
+    """One try to print a value within one set of limits."""
+
+    def __init__(self, printer: Printer, limits: _Limits, room: int, width: int) -> None:
+        self._printer = printer
+        self._limits = limits
+        self._room = room
+        self._width = width
+        self._open: set[int] = set()
+        self._is_cut = False
+        self._missing = ""  # of the value itself, not of what is in it
+
+    @property
+    def left_out(self) -> str:
+        """Return what is missing."""
+        return self._missing or ("parts of long or nested values left out" if self._is_cut else "")
+
+    def node(self, value: object, depth: int) -> str:
+        """Return the value at that depth as text.
+
+        Raises:
+            _Full: There is no room for it.
+        """
+        if (leaf := self._leaf(value)) is not None:
+            return self._spend(leaf)
+        elements = self._elements(value, depth)
+        if isinstance(elements, str):
+            return self._spend(elements)
+        if id(value) in self._open:
+            return self._spend(f"{elements.opening}…{elements.closing}")
+        if elements.count != 0 and depth >= self._limits.depth:
+            self._is_cut = True
+            size = f" {several(elements.count or 0, elements.noun)} "
+            return self._spend(f"{elements.opening}…{size}…{elements.closing}")
+        self._spend(elements.opening + elements.closing)
+        self._open.add(id(value))
+        try:
+            inner = self._inner(elements, depth)
+        finally:
+            self._open.discard(id(value))
+        return self._laid_out(elements, inner, depth)
+
+    def _elements(self, value: object, depth: int) -> Elements | str:
+        wanted = self._limits.items if depth < self._limits.depth else 1
+        try:
+            return elements_of(value, wanted, self._printer.patience) or self._other(value)
+        except Unanswered as reason:
+            return f"<{type_name(value)}: {reason}>"
+
+    def _inner(self, elements: Elements, depth: int) -> list[str]:
+        inner = [self._element(element, depth) for element in elements.first]
+        if elements.missing:
+            self._is_cut = True
+            if depth == 0:
+                of = several(elements.count, elements.noun)
+                self._missing = f"{elements.missing:,} of {of} left out"
+            missing = several(elements.missing, elements.noun)
+            inner.append(self._spend(f"… {missing} left out …"))
+        return inner + [self._element(element, depth) for element in elements.last]
+
+    def _element(self, element: tuple[Any, ...], depth: int) -> str:
+        if len(element) == 1:
+            return self.node(element[0], depth + 1)
+        key, mark, value = element
+        name = self._spend(key) if mark == "=" else self.node(key, depth + 1)
+        return f"{name}{mark}{self.node(value, depth + 1)}"
+
+    def _laid_out(self, elements: Elements, inner: list[str], depth: int) -> str:
+        opening, closing = elements.opening, elements.closing
+        flat = ", ".join(inner)
+        if elements.is_tuple and len(inner) == 1 and elements.count == 1:
+            flat += ","
+        flat = f"{opening}{flat}{closing}"
+        if not self._width or (len(flat) + 4 * depth <= self._width and "\n" not in flat):
+            return flat
+        lines = _filled(inner, self._width - 4 * (depth + 1))
+        indent = "    "
+        body = "\n".join(lines).replace("\n", f"\n{indent}")
+        return f"{opening}\n{indent}{body}\n{closing}"
+
+    def _leaf(self, value: object) -> str | None:
+        if is_kind(value, enum.Enum):
+            return f"{type_name(value)}.{value.__dict__.get('_name_')}"
+        if is_kind(value, str):
+            return self._string(value, str)
+        if is_kind(value, (bytes, bytearray)):
+            return self._string(value, bytes if is_kind(value, bytes) else bytearray)
+        if (number := number_text(value)) is not None:
+            return number
+        if is_table_like(value):
+            return f"<{outline(value, self._printer.patience)}>"
+        if is_a(value, "numpy", "generic"):
+            item = self._ask(lambda: value.item(), "its value")  # type: ignore[attr-defined]
+            return None if is_a(item, "numpy", "generic") else self._leaf(item)
+        return None
+
+    def _ask(self, call: Callable[[], Any], what: str) -> Any:
+        try:
+            return self._printer.patience.ask(call, what)
+        except Unanswered as reason:
+            return f"<{reason}>"
+
+    def _string(self, value: Any, kind: Any) -> str:
+        size, limit = kind.__len__(value), self._limits.characters
+        if size <= limit:  # a slice is of the base class, whatever the value is
+            return repr(kind.__getitem__(value, slice(None)))
+        self._is_cut = True
+        head = repr(kind.__getitem__(value, slice(limit - limit // 3)))
+        tail = repr(kind.__getitem__(value, slice(size - limit // 3, size)))
+        noun = "characters" if kind is str else "bytes"
+        opening = tail.index(tail[-1]) + 1  # after b' or '
+        return f"{head[:-1]} … {size - limit:,} {noun} left out … {tail[opening:]}"
+
+    def _other(self, value: object) -> str:
+        said = self._printer.repr_of(value)
+        limit = max(self._limits.characters, 40)
+        if len(said) <= limit:
+            return said
+        self._is_cut = True
+        return f"{said[: limit - limit // 3]} … {said[len(said) - limit // 3 :]}"
+
+    def _spend(self, text: str) -> str:
+        self._room -= len(text)
+        if self._room < 0:
+            raise _Full
+        return text
+
+
+def number_text(value: Any) -> str | None:
+    """Return a number, None or an ellipsis as Python writes it; None for anything else."""
+    if value is None or value is ... or value is NotImplemented or is_kind(value, bool):
+        return repr(value)
+    if is_kind(value, int) and not is_kind(value, enum.Enum):
+        bits = int.bit_length(value)
+        if bits <= 2_000:
+            return int.__repr__(value)
+        sign = "negative " if int.__lt__(value, 0) else ""
+        return f"<{sign}int of about {int(bits * 0.30103):,} digits>"
+    if is_kind(value, float):
+        return float.__repr__(value)
+    if is_kind(value, complex):
+        return complex.__repr__(value)
+    return None
+
+
+def _filled(texts: list[str], width: int) -> list[str]:
+    """Return texts as lines: each on one of its own, but short ones share a line."""
+    lines = [""]
+    are_short = all(len(text) <= 24 or text.startswith("…") for text in texts)
+    for text in texts:
+        is_mark = text.startswith("…") or lines[-1].startswith("…")
+        is_full = len(lines[-1]) + len(text) + 2 > width
+        if lines[-1] and (is_full or is_mark or not are_short):
+            lines.append("")
+        lines[-1] += f"{' ' if lines[-1] else ''}{text}{'' if text.startswith('…') else ','}"
+    return lines
