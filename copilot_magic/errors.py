@@ -3,6 +3,7 @@
     CopilotError
     ├── UsageError                  a magic, an option or an argument cannot be used as given
     │   ├── SettingError                a setting cannot be used as it is
+    │   ├── PictureError                a picture cannot be sent
     │   ├── NameTakenError              another conversation has that name
     │   └── UnknownConversationError    there is no conversation of that name
     ├── LauncherError               the local model could not be started
@@ -62,6 +63,7 @@ __all__ = [
     "NameResolutionError",
     "NameTakenError",
     "NotFoundError",
+    "PictureError",
     "PortInUseError",
     "PromptError",
     "ProxyError",
@@ -149,6 +151,16 @@ class SettingError(UsageError):
 
     setting: str = ""
     suggestion: Any = None
+
+
+class PictureError(UsageError):
+    """A picture cannot be sent: it cannot be rendered or read, or it is too large.
+
+    Attributes:
+        package: What pip has to install first, or an empty string.
+    """
+
+    package: str = ""
 
 
 class NameTakenError(UsageError):
