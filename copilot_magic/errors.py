@@ -4,6 +4,7 @@
     ├── UsageError                  a magic, an option or an argument cannot be used as given
     │   ├── SettingError                a setting cannot be used as it is
     │   ├── ExpressionError             a ``{{expression}}`` of a prompt could not be evaluated
+    │   ├── PictureError                a picture cannot be sent
     │   ├── NameTakenError              another conversation has that name
     │   └── UnknownConversationError    there is no conversation of that name
     ├── LauncherError               the local model could not be started
@@ -64,6 +65,7 @@ __all__ = [
     "NameResolutionError",
     "NameTakenError",
     "NotFoundError",
+    "PictureError",
     "PortInUseError",
     "PromptError",
     "ProxyError",
@@ -163,6 +165,16 @@ class ExpressionError(UsageError):
 
     expression: str = ""
     of_user = True
+
+
+class PictureError(UsageError):
+    """A picture cannot be sent: it cannot be rendered or read, or it is too large.
+
+    Attributes:
+        package: What pip has to install first, or an empty string.
+    """
+
+    package: str = ""
 
 
 class NameTakenError(UsageError):

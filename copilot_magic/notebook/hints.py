@@ -23,6 +23,7 @@ from ..errors import (
     NameResolutionError,
     NameTakenError,
     NotFoundError,
+    PictureError,
     PortInUseError,
     PromptError,
     ProxyError,
@@ -97,7 +98,7 @@ def next_step(error: CopilotError) -> str:
             return f"Leave --port out to get a free one\n{other}"
         case AlreadyServingError():
             return _way("Stop it first", "%copilot stop")
-        case LauncherError(package=package) if package:
+        case LauncherError(package=package) | PictureError(package=package) if package:
             return _way("Install it, then run this cell again", f'%pip install "{package}"')
         case LauncherError(path=path) if path:
             return _way("Name a GGUF file, or none for the small model", "%copilot serve PATH.gguf")

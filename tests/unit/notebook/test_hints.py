@@ -27,6 +27,7 @@ from copilot_magic.errors import (
     MalformedAnswerError,
     NameTakenError,
     NotFoundError,
+    PictureError,
     PortInUseError,
     RateLimitError,
     RefusedError,
@@ -49,6 +50,7 @@ EXAMPLES = [
     (PortInUseError("x", free_port=4711), "%copilot serve --port 4711"),
     (AlreadyServingError("x"), "%copilot stop"),
     (LauncherError("x", package="copilot-magic[local]"), '%pip install "copilot-magic[local]"'),
+    (PictureError("x", package="kaleido"), '%pip install "kaleido"'),
     (LauncherError("x", path="a.txt"), "%copilot serve PATH.gguf"),
     (LauncherError("x", passing=True), "%copilot serve"),
     (StoreError("x", "Name another file"), "%config CopilotMagics.store"),
@@ -95,6 +97,7 @@ def test_the_commands_that_a_hint_names_exist(error: CopilotError) -> None:
     [
         RateLimitError("x", "Nothing is left to spend", quota_exhausted=True),
         LauncherError("x", "Its log: y"),
+        PictureError("x", "Save it again as PNG or JPEG"),
     ],
 )
 def test_an_error_that_no_magic_fixes_keeps_its_own_hint(error: CopilotError) -> None:
