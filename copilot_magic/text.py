@@ -10,7 +10,6 @@ from urllib.parse import urlsplit, urlunsplit
 __all__ = [
     "contains",
     "count_of",
-    "cut",
     "escape",
     "free_name",
     "one_line",
@@ -49,18 +48,6 @@ def one_line(text: str, limit: int = 300) -> str:
     safe = "".join(c if c.isprintable() else " " for c in text[: 4 * limit])
     line = " ".join(safe.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def cut(text: str, limit: int) -> str:
-    """Return `text`, if it has more than `limit` characters without its middle, which is counted.
-
-    The line that says what is left out comes on top of the limit.
-    """
-    if len(text) <= limit:
-        return text
-    head, tail = limit * 2 // 3, limit - limit * 2 // 3
-    left_out = count_of(len(text) - limit, "character")
-    return f"{text[:head]}\n… {left_out} left out …\n{text[len(text) - tail :]}"
 
 
 def printable(text: str) -> str:

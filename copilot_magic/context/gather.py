@@ -195,7 +195,9 @@ class _Gathering:
             self._add_picture(name, picture, value)
             self._in_place[expression] += f" (picture {len(self.parts)})"
             return
-        description = describe(value, self._budget)
+        description = describe(value)
+        if len(description.text) > self._budget:
+            description = describe(value, self._budget)
         self._record(name, description.kind, value)
         self._attach(_described(name, description), recorded=True)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..context.code import names_used
 from ..context.describe.describe import describe
+from ..context.describe.description import cut_middle
 from ..context.describe.failure import user_traceback
 from ..context.gather import Attachment
-from ..text import cut, one_line, printable
+from ..context.names import names_in
+from ..text import one_line, printable
 from .history import cells_before
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def failure_attached(failure: Failure) -> list[Attachment]:
 
 def variables_attached(source: str, variables: Mapping[str, Any]) -> list[Attachment]:
     """Return, in brief, the data that `source` uses: what a correction has to know."""
-    used = [name for name in names_used(source) if name in variables]
+    used = [name for name in names_in(source).uses if name in variables]
     data = [name for name in used if not _is_code(variables[name])]
     attachments = []
     for name in data[:VARIABLES]:
@@ -88,7 +89,5 @@ def _is_code(value: object) -> bool:
 def _shortened(
     title: str, text: str, limit: int, language: str = "text", name: str = "", kind: str = ""
 ) -> Attachment:
-    left_out = f"{len(text) - limit:,} of {len(text):,} characters left out"
-    is_cut = len(text) > limit
-    shown = printable(cut(text, limit))
-    return Attachment(title, shown, language, name, kind, left_out if is_cut and name else "")
+    shown, left_out = cut_middle(printable(text), limit)
+    return Attachment(title, shown, language, name, kind, left_out if name else "")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..chat.turn import Turn
-from ..context.code import find_code, missing_names, overwritten_names
+from ..context.code import find_code
+from ..context.names import missing_names, names_in, overwritten_names
 
 if TYPE_CHECKING:
     from .shell import Notebook
@@ -39,7 +40,7 @@ def warnings_for(notebook: Notebook, code: str, before: str = "") -> list[str]:
     if missing := missing_names(code, variables):
         verb = "does" if len(missing) == 1 else "do"
         warnings.append(f"uses {_listed(missing)}, which {verb} not exist")
-    if overwritten := overwritten_names(code, variables, before):
+    if overwritten := overwritten_names(code, variables, names_in(before).binds):
         warnings.append(f"overwrites {_listed(overwritten)}")
     return warnings
 

@@ -140,7 +140,7 @@ class Notebook:
         Raises:
             UsageError: No cell has failed.
         """
-        failure = self.failures.last() if self.failures is not None else None
+        failure = self.failures.last()
         if failure is None:
             raise UsageError("no cell has failed", "Run the cell that fails first")
         return failure

@@ -10,9 +10,10 @@ from ..chat.answer import Answer
 from ..chat.conversation import Conversation
 from ..chat.prompt import Prompt
 from ..chat.turn import Turn
+from ..context.describe.description import cut_middle
 from ..context.gather import Attachment
 from ..errors import TypedAnswerError
-from ..text import cut, printable
+from ..text import printable
 
 if TYPE_CHECKING:
     from ..context.schema import AnswerType
@@ -95,7 +96,8 @@ class _Reading:
 
 def _with_problem(prompt: Prompt, turn: Turn, problem: str, wanted: AnswerType) -> Prompt:
     """Return the prompt with the answer that did not fit, and the reason."""
-    rejected = Attachment("You answered before:", printable(cut(turn.answer, _SENT_BACK)))
+    before = cut_middle(printable(turn.answer), _SENT_BACK)[0]
+    rejected = Attachment("You answered before:", before)
     said = [
         prompt.expanded or prompt.text,
         rejected.block(),
