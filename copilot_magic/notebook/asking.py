@@ -60,7 +60,7 @@ def ask(prompt: str, *, show: bool = True, **options: Any) -> Any:
     if not prompt.strip():
         raise UsageError("the prompt is empty", "ask('…') needs some words")
     caller = sys._getframe(1)
-    how = {
+    how: dict[str, Any] = {
         "show": show,
         "namespace": Namespace(caller.f_globals, caller.f_locals),
         "expand": _is_written_in(call, prompt),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import typing
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ def answer_type(wanted: Any, namespace: Namespace) -> AnswerType | None:
     known = {name: getattr(typing, name) for name in _TYPING}
     if wanted.strip() in ("DataFrame", "pd.DataFrame", "pandas.DataFrame"):
         try:
-            import pandas
+            pandas = import_module("pandas")
         except ImportError:
             raise UsageError("pandas is not installed", "Install it: pip install pandas") from None
         known |= {"DataFrame": pandas.DataFrame, "pd": pandas, "pandas": pandas}

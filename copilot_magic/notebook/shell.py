@@ -131,7 +131,8 @@ class Notebook:
     def display(self, value: object) -> None:
         """Show a value as the result of a cell is shown."""
         if self.shell is not None:
-            data, metadata = self.shell.display_formatter.format(value)
+            formatter: Any = self.shell.display_formatter
+            data, metadata = formatter.format(value)
             self.shell.display_pub.publish(data, metadata=metadata)
 
     def last_failure(self) -> Failure:
