@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..settings import Settings
+from .failures import Failures
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -28,6 +29,7 @@ class Notebook:
     Attributes:
         shell: The IPython shell, or None.
         configure: Changes a setting, by its name.
+        failures: The last failure of any cell.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Notebook:
     ) -> None:
         self.shell = shell
         self.configure = configure
+        self.failures = Failures(shell)
         self._session = session
         self._path = path
         self._settings = settings
