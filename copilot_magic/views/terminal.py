@@ -15,13 +15,18 @@ from ..wire.chunks import Delta, Waiting
 from .printing import ERASE_LINE, write
 from .view import QUIET_START, Footer, WaitingLine, next_try
 
-__all__ = ["LineStyles", "PlainView", "TerminalView"]
+__all__ = ["LineStyles", "PlainView", "TerminalView", "has_colours"]
 
 # Select Graphic Rendition (ECMA-48).
 BOLD, DIM, CODE, RESET = "\x1b[1m", "\x1b[2m", "\x1b[36m", "\x1b[0m"
 # The start of a line while it could still become a heading or a fence.
 LINE_START = re.compile(r" {0,3}(#{1,6}|`{1,2}|~{1,2})?")
 HEADING = re.compile(r" {0,3}#{1,6}\s")
+
+
+def has_colours() -> bool:
+    """Say whether the terminal shows colours and the user wants them."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 class PlainView:
@@ -86,7 +91,7 @@ class TerminalView(PlainView):
     def __init__(self, asked: str, *, quiet_start: float = QUIET_START) -> None:
         super().__init__()
         self._line = WaitingLine(asked, quiet_start)
-        self._colours = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._colours = has_colours()
         self._styles = LineStyles()
         self._thinking = False
         # Locked while the waiting line is shown. A KeyboardInterrupt cannot leave this lock
