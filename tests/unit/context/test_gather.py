@@ -10,17 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pictures import PNG
 
 from copilot_magic.chat.prompt import Prompt
 from copilot_magic.context.gather import DATA, TOTAL, Attachment, Material, gather
 from copilot_magic.context.secrets import Masker
 from copilot_magic.errors import ExpressionError, UsageError
-
-PNG = (
-    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00"
-    b"\x1f\x15\xc4\x89\x00\x00\x00\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\x00\x05\x00\x01\xff\x89\x99="
-    b"\x1d\x00\x00\x00\x00IEND\xaeB`\x82"
-)
 
 
 class Variables:
