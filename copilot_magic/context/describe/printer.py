@@ -6,6 +6,8 @@ has printed more than fits, so a huge or endless container costs no more than a 
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -106,6 +108,8 @@ class Printer:
         """Return what the object's own `repr` says, or why it says nothing; cut if it is long."""
         if self.is_stable and namespace(type(value)).get("__module__") not in _STABLE:
             return f"<{type_name(value)}>"
+        if _is_pythons(value):
+            return repr(value)
         if id(value) in self._asked:
             return self._asked[id(value)][1]
         if type(value) in self._unanswered:
@@ -124,6 +128,13 @@ class Printer:
         said = repr(value)
         # A subclass of `str` may have methods of its own.
         return str.__getitem__(said, slice(10_000))
+
+
+def _is_pythons(value: Any) -> bool:
+    """Say whether `repr` runs none but Python's own code: a limit would cost more than that."""
+    if type(value) is datetime.datetime:
+        return value.tzinfo is None or type(value.tzinfo) is datetime.timezone
+    return type(value) in (datetime.date, datetime.timedelta, decimal.Decimal)
 
 
 class _Page:
