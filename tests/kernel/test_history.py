@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -136,3 +140,26 @@ def test_a_failure_before_loading_is_found_with_its_cell(fresh: LiveKernel, sour
     fresh.run("x = 1")
     fresh.run("%load_ext copilot_magic")
     assert last(fresh)[1:] == (source, 2)
+
+
+def test_a_terminal_records_results_and_errors_once() -> None:
+    """There IPython prints them, as it prints all else."""
+    code = """
+        shell = get_ipython()
+        shell.run_line_magic("load_ext", "copilot_magic")
+        shell.run_cell("print('printed'); display('shown'); 6 * 7", store_history=True)
+        shell.run_cell("1/0", store_history=True)
+        from copilot_magic.notebook.history import cells_before
+        print("outputs:", [cell.output for cell in cells_before(shell, 2)])
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", "-c", dedent(code)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TERM": "dumb"},
+    )
+    outputs = done.stdout.rpartition("outputs: ")[2]
+    assert ast.literal_eval(outputs.strip()) == [
+        "printed\n'shown'\n42",
+        "ZeroDivisionError: division by zero",
+    ]
