@@ -8,12 +8,13 @@ import shutil
 import sys
 import threading
 import time
+from dataclasses import replace
 
 from ..chat.turn import Turn
 from ..text import printable
 from ..wire.chunks import Delta, Waiting
 from .printing import ERASE_LINE, write
-from .view import QUIET_START, Footer, WaitingLine, next_try
+from .view import QUIET_START, Footer, WaitingLine, effects_mark, next_try
 
 __all__ = ["LineStyles", "PlainView", "TerminalView", "has_colours"]
 
@@ -60,7 +61,7 @@ class PlainView:
         """End the line and write the marks, without the facts; reasoning only if it is all."""
         if turn.status == "complete" and not turn.answer:
             self._write(printable(turn.reasoning))
-        self._write_line(" · ".join(footer.marks))
+        self._write_line(" · ".join(_with_effects(footer, turn).marks))
 
     def _write_line(self, text: str) -> None:
         """Write `text`, if any, on a line of its own."""
@@ -127,7 +128,7 @@ class TerminalView(PlainView):
         self._end_wait()
         self._write(self._styles.finish())
         self._write_line("")
-        if line := printable(str(footer)):
+        if line := printable(str(_with_effects(footer, turn))):
             self._write(self._styled(DIM, line) + "\n")
 
     def _tick(self) -> None:
@@ -147,6 +148,12 @@ class TerminalView(PlainView):
 
     def _styled(self, style: str, text: str) -> str:
         return f"{style}{text}{RESET}" if self._colours else text
+
+
+def _with_effects(footer: Footer, turn: Turn) -> Footer:
+    """Return the footer with a mark for what the code would do, which is not said above it."""
+    mark = effects_mark(turn.answer)
+    return replace(footer, marks=[*footer.marks, mark]) if mark else footer
 
 
 class LineStyles:
