@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ..chat.prompt import Part, Prompt
-from ..errors import UsageError
+from ..errors import PictureError, UsageError
 from ..text import count_of, one_line, printable
 from .describe.describe import Description, describe
 from .fingerprint import fingerprint
@@ -139,7 +139,7 @@ class _Gathering:
         self._masker = masker
         self._blocks: list[str] = []
         self._in_place: dict[str, str] = {}
-        self._cut: list[str] = []
+        self._notes: list[str] = []
         self._left: list[Reference] = []
         self._budget = TOTAL
 
@@ -168,7 +168,7 @@ class _Gathering:
 
     def notes(self) -> list[str]:
         """Return what the footer should mention."""
-        notes = list(self._cut)
+        notes = list(self._notes)
         if self._left:
             first = f"{{{{{one_line(self._left[0].expression, 30)}}}}}"
             others = len(self._left) - 1
@@ -190,7 +190,11 @@ class _Gathering:
             self._record(name, type(value).__name__, value)
             return
         self._in_place[expression] = f"`{name}`"
-        picture = picture_of(value, read=self._notebook.read)
+        try:
+            picture = picture_of(value, read=self._notebook.read)
+        except PictureError as problem:
+            picture = None
+            self._notes.append(f"{name} described in words: {problem.message}")
         if picture is not None:
             self._add_picture(name, picture, value)
             self._in_place[expression] += f" (picture {len(self.parts)})"
@@ -238,7 +242,7 @@ class _Gathering:
     def _attach(self, attachment: Attachment, *, recorded: bool = False) -> None:
         self._blocks.append(attachment.block())
         if attachment.left_out:
-            self._cut.append(f"{attachment.name}: {attachment.left_out}")
+            self._notes.append(f"{attachment.name}: {attachment.left_out}")
         if attachment.name and not recorded:
             self.objects.append({"name": attachment.name, "kind": self.mask(attachment.kind)})
 
