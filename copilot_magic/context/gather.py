@@ -11,16 +11,17 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..chat.prompt import Part, Prompt
 from ..errors import PictureError, UsageError
 from ..text import count_of, one_line, printable
-from .describe.describe import Description, describe
-from .fingerprint import fingerprint
-from .image import Picture, picture_of
 from .interpolate import Reference, fill, find_references
 from .secrets import Masker
+
+if TYPE_CHECKING:
+    from .describe.description import Description
+    from .image import Picture
 
 __all__ = ["Attachment", "Material", "Notebook", "gather"]
 
@@ -184,6 +185,9 @@ class _Gathering:
 
     def _take(self, expression: str, value: object) -> None:
         """Put a value in place, or attach it and name it there."""
+        from .describe.describe import describe
+        from .image import picture_of
+
         name = one_line(expression, 200)
         if (short := _short(value)) is not None:
             self._in_place[expression] = short
@@ -207,6 +211,8 @@ class _Gathering:
 
     def _take_picture(self, wanted: object) -> None:
         """Attach the picture that the user asked to send along."""
+        from .image import picture_of
+
         name, value = "", wanted
         if isinstance(wanted, str):
             name, value = one_line(wanted, 200), self._picture_named(wanted)
@@ -232,6 +238,8 @@ class _Gathering:
 
     def _record(self, name: str, kind: str, value: object) -> None:
         """Note what goes with the prompt, and how to tell later whether it has changed."""
+        from .fingerprint import fingerprint
+
         recorded: dict[str, Any] = {"name": self.mask(name), "kind": self.mask(kind)}
         # The fingerprint of a short secret would give it away.
         is_secret = type(value) is str and self.mask(value) != value

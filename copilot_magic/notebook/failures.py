@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import linecache
 import sys
-from asyncio import CancelledError
-from bdb import BdbQuit
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["Failure", "Failures"]
 
 # The user ended the cell, or the process. What is left of a debugger is no failure either.
-_ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit, CancelledError, BdbQuit)
+_ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+# By name, because their modules take long to load.
+_OTHER_ENDS = {"CancelledError", "BdbQuit"}
 # Frames among which the cell is looked for; endless recursion has more, all the same.
 _FRAMES = 1_000
 
@@ -146,7 +146,8 @@ def _counts(error: BaseException) -> bool:
     """Say whether an exception is one of the user's code."""
     if isinstance(error, CopilotError):
         return bool(getattr(type(error), "of_user", False))
-    return not isinstance(error, _ENDS)
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return not isinstance(error, _ENDS) and kinds.isdisjoint(_OTHER_ENDS)
 
 
 def _cell_of(error: BaseException, cells: list[str]) -> int | None:

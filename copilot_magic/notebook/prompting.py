@@ -14,7 +14,6 @@ from ..context.gather import Attachment, Material, gather
 from ..context.secrets import Masker
 from ..errors import UsageError
 from .arguments import PromptLine
-from .attaching import cells_attached, failure_attached
 from .namespace import Namespace
 from .shell import Notebook
 
@@ -58,9 +57,7 @@ def make_prompt(
     """
     namespace = namespace or Namespace.of_shell(notebook.shell)
     wanted = answer_type(line.as_, namespace)
-    attachments = [*cells_attached(notebook, line.context), *more]
-    if line.error:
-        attachments += failure_attached(notebook.last_failure())
+    attachments = [*_attachments(notebook, line), *more]
     instructions = [
         instruction,
         CODE_ONLY if line.code else "",
@@ -71,6 +68,16 @@ def make_prompt(
     if wanted is not None:
         prompt = replace(prompt, schema=wanted.response_format["json_schema"])
     return gather(prompt, namespace, masker_of(notebook, namespace), material, expand=expand)
+
+
+def _attachments(notebook: Notebook, line: PromptLine) -> list[Attachment]:
+    """Return the cells and the failure that the options name."""
+    if not line.context and not line.error:
+        return []
+    from .attaching import cells_attached, failure_attached
+
+    attachments = cells_attached(notebook, line.context)
+    return attachments + (failure_attached(notebook.last_failure()) if line.error else [])
 
 
 def masker_of(notebook: Notebook, namespace: Namespace | None = None) -> Masker | None:
