@@ -74,7 +74,9 @@ class CopilotMagics(Magics):
 
                 say(preview_prompt(notebook, text, options))
             else:
-                ask_prompt(notebook, text, options)
+                answer = ask_prompt(notebook, text, options)
+                if options.as_ is not None:
+                    notebook.display(answer)
 
     @line_magic("copilot")  # type: ignore[arg-type]
     def command(self, line: str) -> None:

@@ -38,6 +38,7 @@ def make_prompt(
     *,
     namespace: Namespace | None = None,
     expand: bool = True,
+    wanted: AnswerType | None = None,
     more: tuple[Attachment, ...] = (),
     instruction: str = "",
 ) -> Prompt:
@@ -49,14 +50,14 @@ def make_prompt(
         line: The options.
         namespace: The variables that expressions can name; by default the user's.
         expand: Replace the ``{{expressions}}`` in the text.
+        wanted: The type that the answer must have.
         more: Further data to send along.
         instruction: What the answer should look like, besides what the options say.
 
     Raises:
-        UsageError: An expression, a type or a picture cannot be used.
+        UsageError: An expression or a picture cannot be used.
     """
     namespace = namespace or Namespace.of_shell(notebook.shell)
-    wanted = answer_type(line.as_, namespace)
     attachments = [*_attachments(notebook, line), *more]
     instructions = [
         instruction,

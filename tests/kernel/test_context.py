@@ -433,11 +433,11 @@ def test_a_dry_run_shows_the_request_that_would_go_out(
     kernel: LiveKernel, server: ScriptedServer
 ) -> None:
     kernel.run("n = list(range(100)); api_key = 'abc123def456ghi'")
-    options = "--as int -s 'Use abc123def456ghi'"
-    shown = ok(kernel.copilot("Sum {{n}}", f"{options} --dry-run")).text
+    prompt, options = "Sum {{n}}, with the key abc123def456ghi", "--as int -t 0.5"
+    shown = ok(kernel.copilot(prompt, f"{options} --dry-run")).text
     assert not server.posts
     server.script(saying('{"answer": 4950}'))
-    ok(kernel.copilot("Sum {{n}}", options))
+    ok(kernel.copilot(prompt, options))
     body = server.posts[-1]
     for message in body.pop("messages"):
         assert f"[{message['role']}]\n{message['content']}" in shown
