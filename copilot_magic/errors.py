@@ -31,7 +31,8 @@
             ├── ErrorEventError         the server reported a failure inside the stream
             ├── CutError                the stream broke off
             ├── EmptyAnswerError        the stream ended without a word
-            └── MalformedAnswerError    not a chat completion: HTML, other JSON, an endless line
+            ├── MalformedAnswerError    not a chat completion: HTML, other JSON, an endless line
+            └── TypedAnswerError        whole, but not of the type that was asked for
 
 The hint of an error says what to do next in words that need no notebook; the notebook layer knows
 the magic or the setting that does it. A `KeyboardInterrupt` is none of these: it stays what it is.
@@ -76,6 +77,7 @@ __all__ = [
     "StatusError",
     "StoreError",
     "TLSError",
+    "TypedAnswerError",
     "UnknownConversationError",
     "UsageError",
 ]
@@ -338,9 +340,11 @@ class BadRequestError(StatusError):
 
     Attributes:
         models: The models to choose from, if the server wants one named.
+        pictures: Pictures went with the prompt, and the model takes none.
     """
 
     models: tuple[str, ...] = ()
+    pictures: bool = False
 
 
 class ContextLengthError(StatusError):
@@ -364,11 +368,13 @@ class ServerError(StatusError):
         login: The provider wants a login in the server's browser.
         provider: The provider that was asked for, or an empty string.
         logged: gpt4free tells the reason only in its own log.
+        pictures: Pictures went with the prompt, and the model takes none.
     """
 
     login: bool = False
     provider: str = ""
     logged: bool = False
+    pictures: bool = False
 
 
 class AnswerError(PromptError):
@@ -399,3 +405,16 @@ class EmptyAnswerError(AnswerError):
 
 class MalformedAnswerError(AnswerError):
     """What came is not a chat completion: HTML, other JSON, a line without end."""
+
+
+class TypedAnswerError(AnswerError):
+    """The answer is whole, but not of the type that was asked for.
+
+    Attributes:
+        wanted: The type, as a reader writes it.
+        problem: What does not fit, in one line.
+    """
+
+    begun = True
+    wanted: str = ""
+    problem: str = ""

@@ -29,6 +29,11 @@ DOCUMENTS = {
         "a\n```python\ndef f():\n\n    return '''\n```\n\n~~~\n```\n~~~\n````md\n```\n````\n"
         "```\nunclosed\n\n"
     ),
+    "code with effects": (
+        "```python\nimport os\nos.remove('a')\n```\n- a\n\n  ```py\n  %%bash\n  rm a\n  ```\n"
+        "> ```\n> open(a, 'w')\n> ```\n\n    eval(x)\n\n~~~js\neval(x)\n~~~\n"
+        "```python\nos.system(x)\n"
+    ),
     "indented code": "a\n\n    code\n\n    more\n\n      and\ntext\n    lazy\n",
     "tight lists": (
         "- a\n- b\n  c\nd\n- e\n  - f\n    - g\n  - h\n* other\n+ third\n1. x\n2. y\n3) z\n"
@@ -80,6 +85,13 @@ LONG = {
     "long code": "Look:\n```python\n"
     + "".join(f'def f{n}():\n    """Doc\n\n    {n}."""\n    return {n}\n\n' for n in range(120))
     + "```\nDone.\n",
+    "long code with effects": "```python\nimport os as o\n"
+    + "".join(
+        f"def f{n}(x):\n    for y in x:\n        yield {n}\n{extra}\n"
+        for n in range(60)
+        for extra in [{40: "    o.remove(x)\n", 50: "    o.system(x)\n"}.get(n, "") + "\n" * 40]
+    )
+    + "```\n",
     "long string in code": "```python\nx = '''\n" + "text\n" * 3_000 + "'''\n```\n",
     "long plain code": "~~~~\n" + "line ```\n" * 900,
     "long bullet list": "".join(

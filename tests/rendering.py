@@ -34,7 +34,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     },
     "a": LINK,
     "div": {
-        "class": "copilot-table|copilot-language|highlight copilot-code( copilot-(cont|more))*",
+        "class": "copilot-(table|language|effects)|highlight copilot-code( copilot-(cont|more))*",
         "dir": "ltr",
         "style": "margin-bottom:1em",
     },

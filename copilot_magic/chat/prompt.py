@@ -51,7 +51,8 @@ class Prompt:
         replay: Show the stored answer to exactly this request; None is what the settings say.
         expanded: The text to send instead: the user's words and what the notebook adds to them,
             such as the description of an object. Empty if nothing is added.
-        schema: The JSON schema that the answer must fit, as ``response_format`` has it, or None.
+        schema: What the answer must fit: the ``json_schema`` of OpenAI's ``response_format``, with
+            its ``name``, ``strict`` and ``schema``; or None.
         objects: What of the notebook goes with it: for each its ``name``, what ``kind`` it is, and
             its ``fingerprint``, by which a later change is noticed.
         notes: What the footer of the answer should mention.

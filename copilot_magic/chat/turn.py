@@ -50,7 +50,7 @@ class Turn:
         options: What this prompt set for itself.
         expanded: The text that was sent instead, with what the notebook added; or empty.
         parts: What went with the text.
-        schema: The JSON schema that the answer must fit, or None.
+        schema: What the answer must fit, as `Prompt.schema` has it, or None.
         objects: What of the notebook went with the prompt, as `Prompt.objects` has it.
     """
 

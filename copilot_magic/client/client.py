@@ -22,10 +22,17 @@ from ..errors import (
 from ..settings import Settings, is_loopback
 from ..text import one_line, without_credentials
 from ..wire.chunks import Delta, Waiting
-from ..wire.dialect import Dialect, without_extensions
+from ..wire.dialect import Dialect, without_extensions, without_schema
 from ..wire.ending import Ending
 from ..wire.failures import CHECK_BASE_URL, duration
-from ..wire.reasons import needs_model, quota_exhausted, refuses_fields
+from ..wire.reasons import (
+    lacks_schemas,
+    names_model,
+    needs_model,
+    quota_exhausted,
+    refuses_fields,
+    refuses_schema,
+)
 from ..wire.sse import MAX_EVENT_BYTES
 from .connection import STOPPED, Call
 from .reading import read_body
@@ -120,7 +127,8 @@ class ChatClient:
                     yield from self._answer(call, sent)
                     return
                 except StatusError as error:
-                    if self._learn(error, sent):
+                    if other := self._learn(error, body, sent):
+                        body = other
                         continue
                     wait = _wait_before_retry(error, tries)
                     if wait is None or tries >= self._settings.retries:
@@ -187,17 +195,33 @@ class ChatClient:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({without_credentials(self._settings.base_url)!r})"
 
-    def _learn(self, refusal: StatusError, sent: Mapping[str, Any]) -> bool:
-        """Learn from a refusal what the server needs; say whether to ask again with that."""
+    def _learn(
+        self, refusal: StatusError, body: Mapping[str, Any], sent: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        """Learn from a refusal what the server needs.
+
+        Args:
+            refusal: What it said.
+            body: What to ask.
+            sent: That as it was sent, adapted to what was known then.
+
+        Returns:
+            What to ask instead, which is adapted before it is sent; None if that would not help.
+        """
         status, message = refusal.status, refusal.message
         if refuses_fields(status, message) and without_extensions(sent) != sent:
             self._dialect.strict = True
             self._dialect.gpt4free = False
-            return True
+            return body
+        if "response_format" in sent and refuses_schema(status, message):
+            # The prompt says the same in words.
+            if lacks_schemas(status, message):
+                self._dialect.refuse_schemas(sent.get("model") if names_model(message) else None)
+            return without_schema(body)
         if needs_model(status, message) and not sent.get("model"):
             self._dialect.model = self._dialect.model or self._model_after(refusal)
-            return True
-        return False
+            return body
+        return None
 
     def _model_after(self, refusal: StatusError) -> str:
         """Return the model to name: the only one of the server, or the first on this machine.

@@ -12,6 +12,7 @@ from ..settings import LOCAL_MARK, Settings
 from ..text import without_credentials
 from ..wire.failures import status_error
 from ..wire.reasons import failure_message, retry_after
+from ..wire.request import has_pictures
 from .address import endpoint, origin
 from .connection import Call, TimeLeft, time_limit
 from .credentials import credentials_for
@@ -71,9 +72,8 @@ def send(
         url = target
     if 200 <= response.status_code < 300:
         return response
-    provider = (body or {}).get("provider") or ""
     with closing(response):
-        raise _failure(call, settings, response, target, provider, failure_timeout)
+        raise _failure(call, settings, response, target, body or {}, failure_timeout)
 
 
 def _failure(
@@ -81,7 +81,7 @@ def _failure(
     settings: Settings,
     response: requests.Response,
     target: str,
-    provider: str,
+    body: Mapping[str, Any],
     seconds: float,
 ) -> PromptError:
     """Return the typed error for a response whose status is not a success."""
@@ -107,8 +107,9 @@ def _failure(
         status,
         call.redact(failure_message(read_body(call, response, seconds, _MAX_FAILURE_BYTES))),
         base_url=base_url,
-        provider=provider,
+        provider=body.get("provider") or "",
         with_key=bool(call.credentials.header),
+        pictures=has_pictures(body),
         wait=retry_after(response.headers),
     )
     if status == 407:

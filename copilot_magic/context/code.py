@@ -44,9 +44,12 @@ _SHOWN = {
 }
 
 _FENCE = re.compile(r"^[ \t>*+\-\d.)]*(?:```|~~~)", re.MULTILINE)
+# Three backticks on one line are no fence in Markdown, but meant as one.
+_ON_ONE_LINE = re.compile(r"^```([^`\n]+)```[ \t]*$", re.MULTILINE)
 _CELL_MAGIC = re.compile(r"\s*%%\w")
 _PROMPT = re.compile(r"\s*(?:>>>|In \[\d*\]:)(?: |$)")
 _CONTINUED = re.compile(r"\s*(?:\.\.\.|\.\.\.:)(?: |$)")
+_IPYTHON = re.compile(r"!|%{1,2}\w")
 _SHELL_PROMPT = re.compile(r"\s*\$ ")
 # Two words side by side are no Python, unless one of them is a keyword; here, the second one.
 _WORDS = re.compile(
@@ -85,9 +88,11 @@ def find_code(answer: str) -> FoundCode | None:
 
 
 def _find(answer: str, depth: int) -> FoundCode | None:
-    if not _FENCE.search(answer):
-        return _without_fence(well_formed(answer).replace("\r\n", "\n").replace("\r", "\n"))
-    blocks = [block for block in code_blocks(answer) if block.strip()]
+    blocks = code_blocks(answer) if _FENCE.search(answer) else []
+    if not blocks:
+        text = well_formed(answer).replace("\r\n", "\n").replace("\r", "\n")
+        return _without_fence(_ON_ONE_LINE.sub(r"\1", text))
+    blocks = [block for block in blocks if block.strip()]
     unnamed = [block for block in blocks if _name(block) in _UNNAMED]
     named = [block for block in blocks if _name(block) not in _UNNAMED]
     python = [block for block in named if _is_python(block)]
@@ -114,7 +119,7 @@ def _is_python(block: CodeBlock) -> bool:
         return True
     # Models also write `!pip install` into blocks for the shell.
     lines = [line for line in block.splitlines() if line.strip()]
-    return _MAGICS.get(_name(block)) == "bash" and all(line[0] in "!%" for line in lines)
+    return _MAGICS.get(_name(block)) == "bash" and all(map(_IPYTHON.match, lines))
 
 
 def _joined(python: Sequence[str], others: Sequence[CodeBlock]) -> FoundCode:

@@ -68,21 +68,21 @@ def _fingerprint(value: Any, patience: Patience) -> dict[str, Any]:
     if is_kind(value, (set, frozenset)):  # their order differs from process to process
         return {"type": _type(value), "length": length_of(value, patience)}
     if is_kind(value, _CONTAINERS):
-        found = Printer(patience).print(value, 3_000)
+        found = Printer(patience, is_stable=True).print(value, 3_000)
         return {
             "type": _type(value),
             "length": length_of(value, patience),
             "sample": _hash([found.text]),
         }
     if is_plain(value):
-        text = Printer(patience).print(value, 3_000).text
+        text = Printer(patience, is_stable=True).print(value, 3_000).text
         found_value = {"value": text} if len(text) <= 40 else {"sample": _hash([text])}
         return {"type": _type(value), **found_value}
     return {}
 
 
 def _of_frame(value: Any, patience: Patience) -> dict[str, Any]:
-    printer = Printer(patience)
+    printer = Printer(patience, is_stable=True)
     if is_a(value, "polars", "LazyFrame"):
         schema = list(value.collect_schema().items())
         return {"type": _type(value), **_columns([(str(n), str(t)) for n, t in schema])}
@@ -134,7 +134,7 @@ def _of_array(value: Any, patience: Patience) -> dict[str, Any]:
         import numpy as np  # the array is one of its, so it is loaded
 
         at = np.unravel_index(np.asarray(_sampled(value.size)), shape) if shape else ()
-        printer = Printer(patience)
+        printer = Printer(patience, is_stable=True)
         sample = np.asarray(value)[at].tolist()
         sample = sample if isinstance(sample, list) else [sample]
         found["sample"] = _hash(_element(each, printer) for each in sample)

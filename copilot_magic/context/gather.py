@@ -11,16 +11,17 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..chat.prompt import Part, Prompt
-from ..errors import UsageError
+from ..errors import PictureError, UsageError
 from ..text import count_of, one_line, printable
-from .describe.describe import Description, describe
-from .fingerprint import fingerprint
-from .image import Picture, picture_of
 from .interpolate import Reference, fill, find_references
 from .secrets import Masker
+
+if TYPE_CHECKING:
+    from .describe.description import Description
+    from .image import Picture
 
 __all__ = ["Attachment", "Material", "Notebook", "gather"]
 
@@ -139,7 +140,7 @@ class _Gathering:
         self._masker = masker
         self._blocks: list[str] = []
         self._in_place: dict[str, str] = {}
-        self._cut: list[str] = []
+        self._notes: list[str] = []
         self._left: list[Reference] = []
         self._budget = TOTAL
 
@@ -168,7 +169,7 @@ class _Gathering:
 
     def notes(self) -> list[str]:
         """Return what the footer should mention."""
-        notes = list(self._cut)
+        notes = list(self._notes)
         if self._left:
             first = f"{{{{{one_line(self._left[0].expression, 30)}}}}}"
             others = len(self._left) - 1
@@ -184,13 +185,20 @@ class _Gathering:
 
     def _take(self, expression: str, value: object) -> None:
         """Put a value in place, or attach it and name it there."""
+        from .describe.describe import describe
+        from .image import picture_of
+
         name = one_line(expression, 200)
         if (short := _short(value)) is not None:
             self._in_place[expression] = short
             self._record(name, type(value).__name__, value)
             return
         self._in_place[expression] = f"`{name}`"
-        picture = picture_of(value, read=self._notebook.read)
+        try:
+            picture = picture_of(value, read=self._notebook.read)
+        except PictureError as problem:
+            picture = None
+            self._notes.append(f"{name} described in words: {problem.message}")
         if picture is not None:
             self._add_picture(name, picture, value)
             self._in_place[expression] += f" (picture {len(self.parts)})"
@@ -203,6 +211,8 @@ class _Gathering:
 
     def _take_picture(self, wanted: object) -> None:
         """Attach the picture that the user asked to send along."""
+        from .image import picture_of
+
         name, value = "", wanted
         if isinstance(wanted, str):
             name, value = one_line(wanted, 200), self._picture_named(wanted)
@@ -228,6 +238,8 @@ class _Gathering:
 
     def _record(self, name: str, kind: str, value: object) -> None:
         """Note what goes with the prompt, and how to tell later whether it has changed."""
+        from .fingerprint import fingerprint
+
         recorded: dict[str, Any] = {"name": self.mask(name), "kind": self.mask(kind)}
         # The fingerprint of a short secret would give it away.
         is_secret = type(value) is str and self.mask(value) != value
@@ -238,7 +250,7 @@ class _Gathering:
     def _attach(self, attachment: Attachment, *, recorded: bool = False) -> None:
         self._blocks.append(attachment.block())
         if attachment.left_out:
-            self._cut.append(f"{attachment.name}: {attachment.left_out}")
+            self._notes.append(f"{attachment.name}: {attachment.left_out}")
         if attachment.name and not recorded:
             self.objects.append({"name": attachment.name, "kind": self.mask(attachment.kind)})
 

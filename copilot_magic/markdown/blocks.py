@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
+    from .effects import CodeEffects
+
 __all__ = ["Blocks"]
 
 # A line that may begin a block, or that ends one because it is blank.
@@ -44,6 +46,10 @@ _SAVED_STEPS = 25_000
 # Steps of a tail: each is allowed this many on average, and one may use what others have saved.
 _TAIL_STEPS = 4_500
 _SAVED_TAIL_STEPS = 40_000
+# Steps for telling what code does, apart from those because they must not cost it its colours.
+# Ordinary code takes 1 for a character.
+_EFFECTS_STEPS = 1.5
+_SAVED_EFFECTS_STEPS = 40_000
 # Length of the HTML, in relation to the text, and how much longer it may be.
 _GROWTH = 16
 _SAVED_GROWTH = 50_000
@@ -60,6 +66,7 @@ class Blocks:
     Attributes:
         work: What settling may take.
         tail_work: What showing tails may take.
+        effects_work: What telling what code does may take.
         references: The link definitions so far.
     """
 
@@ -73,6 +80,7 @@ class Blocks:
         self._growth = Work(_SAVED_GROWTH, float("inf"))
         self.references = References(self.work, definitions)
         self.tail_work = Work(_SAVED_TAIL_STEPS)
+        self.effects_work = Work(_SAVED_EFFECTS_STEPS)
         self._start_afresh()
 
     def _start_afresh(self) -> None:
@@ -82,6 +90,7 @@ class Blocks:
         self._continues: re.Pattern[str] | None = None  # a line that continues their last block
         self._code = GrowingCode()  # as the tails so far have shown it
         self._opened: Sequence[OpenBlock] = ()  # blocks that a settled part began
+        self._effects: CodeEffects | None = None  # of the code in that part, if it goes on
         self._repeated = 0  # lines at the start that the settled part has, too
         self._plain_tail = False  # because it took too much work
 
@@ -94,6 +103,7 @@ class Blocks:
         """Take one whole line; return the HTML that it settles."""
         self.work.earn(_STEPS * len(line))
         self._growth.earn(_GROWTH * len(line))
+        self.effects_work.earn(_EFFECTS_STEPS * len(line))
         if not self._lines and _is_blank(line):
             return []
         after_blank = bool(self._lines) and _is_blank(self._lines[-1])
@@ -191,8 +201,10 @@ class Blocks:
         """Return the final HTML of the first lines, and forget them."""
         text = "".join(self._lines[:count])
         html = ""
+        env: dict[str, Any] = {}
         if not _is_blank(text):
-            env = {"references": self.references, "work": self.work}
+            env |= {"references": self.references, "work": self.work}
+            env |= {"effects": self._effects, "effects_work": self.effects_work}
             try:
                 html = self._html(text, env, cut_off)
                 self._growth.spend(len(html))
@@ -200,6 +212,7 @@ class Blocks:
                 html = self._plain("", count)
         if count:
             self._forget(count)
+        self._effects = env.get("effects") if cut_off else None
         return html
 
     def _forget(self, count: int) -> None:

@@ -1,4 +1,4 @@
-"""Code blocks as HTML: highlighting, and where the highlighting of long code can be split.
+"""Code blocks as HTML: what the code would do, its colours, and where these can be split.
 
 The classes are those of Pygments, which JupyterLab's themes style.
 """
@@ -11,9 +11,12 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..text import visible_controls
+from .effects import CodeEffects, effects_html
 from .work import KEPT, TooMuchWork, Work
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from markdown_it.token import Token
     from pygments.lexer import Lexer
 
@@ -45,14 +48,15 @@ def escape_code(code: str) -> str:
     return html.escape(visible_controls(code), quote=False)
 
 
-def code_block_html(token: Token, growing: GrowingCode | None, work: Work) -> str:
+def code_block_html(token: Token, env: MutableMapping[str, Any]) -> str:
     """Return the element that shows a code block.
 
     Args:
         token: A ``fence`` or a ``code_block``.
-        growing: What is highlighted already, if the block is still being written.
-        work: What highlighting may take; if that is not enough, the code is plain.
+        env: The parser's environment. If there is too little ``work``, the code is plain.
     """
+    growing: GrowingCode | None = env.get("code")
+    work = env.get("work") or Work()
     language = language_of(token.info) if token.type == "fence" else ""
     # Text has long lines, such as a prompt in an export; code keeps its lines.
     wraps = " copilot-wrap" if language == "text" else ""
@@ -63,7 +67,20 @@ def code_block_html(token: Token, growing: GrowingCode | None, work: Work) -> st
     # Not in the style sheet, because an untrusted notebook drops that.
     margin = "" if "copilot-more" in classes else ' style="margin-bottom:1em"'
     pre = f"<pre><code>{code}</code></pre>"
-    return f'<div class="{classes}" dir="ltr"{margin}>{label}{pre}</div>\n'
+    effects = effects_html(_new_effects(token, language, env))
+    return f'<div class="{classes}" dir="ltr"{margin}>{label}{effects}{pre}</div>\n'
+
+
+def _new_effects(token: Token, language: str, env: MutableMapping[str, Any]) -> list[str]:
+    """Return the effects of a code block, or of a part of one that those before do not have."""
+    if env.get("tail"):
+        return []  # More of the code will come.
+    names = str(token.attrs.get("class", ""))
+    effects: CodeEffects | None = env.get("effects") if "copilot-cont" in names else None
+    if effects is None:
+        effects = CodeEffects(language, env.get("effects_work") or Work())
+    env["effects"] = effects if "copilot-more" in names else None
+    return effects.feed(token.content)
 
 
 class GrowingCode:

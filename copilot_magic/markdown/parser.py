@@ -6,6 +6,8 @@ The rules share these entries of the parser's environment:
     tail: show unfinished text as what it will become
     code: the `GrowingCode` of the code block that is being written
     work: the `Work` that the text may take
+    effects: the `CodeEffects` of a code block that is settled in parts
+    effects_work: the `Work` that telling what code does may take
     depth: how many images there are around the running text that is parsed
 """
 
@@ -21,7 +23,6 @@ from .links import bare_address, safe_links
 from .math import block_formula, block_formula_html, formula_html, inline_formula
 from .tags import balance, details, footnote, tag
 from .unfinished import show_unfinished
-from .work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,12 +142,8 @@ def _show_task(tokens: list[Token], index: int) -> None:
 
 
 _RENDER_RULES: dict[str, Callable[..., str]] = {
-    "fence": lambda self, tokens, index, options, env: code_block_html(
-        tokens[index], env.get("code"), env.get("work") or Work()
-    ),
-    "code_block": lambda self, tokens, index, options, env: code_block_html(
-        tokens[index], None, env.get("work") or Work()
-    ),
+    "fence": lambda self, tokens, index, options, env: code_block_html(tokens[index], env),
+    "code_block": lambda self, tokens, index, options, env: code_block_html(tokens[index], env),
     "math": lambda self, tokens, index, options, env: formula_html(
         tokens[index].content, tokens[index].markup
     ),

@@ -20,6 +20,8 @@ from .stream import Stream
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
+    from .work import Work
+
 __all__ = ["CodeBlock", "bundle", "code_blocks", "render", "root", "stylesheet"]
 
 
@@ -97,12 +99,20 @@ def bundle(text: str, *, remote_images: bool = False) -> dict[str, str]:
     }
 
 
-def code_blocks(text: str) -> list[CodeBlock]:
-    """Return the code blocks of a Markdown text, including those in lists and quotations."""
+def code_blocks(text: str, work: Work | None = None) -> list[CodeBlock]:
+    """Return the code blocks of a Markdown text, including those in lists and quotations.
+
+    Args:
+        text: Markdown of any origin.
+        work: What looking for them may take; without limit by default.
+
+    Raises:
+        TooMuchWork: That is not enough.
+    """
     text = well_formed(text).replace("\r\n", "\n").replace("\r", "\n")
     tokens: list[Token] = []
     parser = markdown_parser(False)
-    parser.block.parse(text, parser, {}, tokens)
+    parser.block.parse(text, parser, {} if work is None else {"work": work}, tokens)
     return [
         CodeBlock(token.content.removesuffix("\n"), language_of(token.info))
         for token in tokens

@@ -94,7 +94,7 @@ class Stream:
     @property
     def work(self) -> float:
         """Return the steps that the settled text took so far; one is about a microsecond."""
-        return self._blocks.work.spent
+        return self._blocks.work.spent + self._blocks.effects_work.spent
 
     @property
     def tail_work(self) -> float:

@@ -60,7 +60,7 @@ def ask(prompt: str, *, show: bool = True, **options: Any) -> Any:
     if not prompt.strip():
         raise UsageError("the prompt is empty", "ask('…') needs some words")
     caller = sys._getframe(1)
-    how = {
+    how: dict[str, Any] = {
         "show": show,
         "namespace": Namespace(caller.f_globals, caller.f_locals),
         "expand": _is_written_in(call, prompt),
@@ -137,7 +137,9 @@ def ask_prompt(
     # Everything that can be wrong here is said before a conversation begins or changes.
     namespace = namespace or Namespace.of_shell(notebook.shell)
     wanted = answer_type(line.as_, namespace)
-    prompt = make_prompt(notebook, text, line, namespace=namespace, expand=expand)
+    if wanted is not None and line.code:
+        raise UsageError("an answer is either code or a value", "Give --code or --as, not both")
+    prompt = make_prompt(notebook, text, line, namespace=namespace, expand=expand, wanted=wanted)
     library = notebook.session.library
     if line.new:
         conversation = library.new(line.conversation or "")
@@ -145,9 +147,7 @@ def ask_prompt(
         conversation = library.find_or_add(line.conversation)
     else:
         conversation = library.current
-    present = partial(
-        show_exchange, notebook, options=line.options, raw=line.raw, out=line.out, visible=show
-    )
+    present = partial(show_exchange, notebook, options=line.options, raw=line.raw, visible=show)
     if wanted is not None:
         from .typed import ask_typed
 
@@ -156,5 +156,5 @@ def ask_prompt(
     if line.code:
         from .coding import put_code
 
-        return present(exchange, remarks=lambda turn: put_code(notebook, turn))
-    return present(exchange)
+        return present(exchange, out=line.out, remarks=lambda turn: put_code(notebook, turn))
+    return present(exchange, out=line.out)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..context.describe.describe import describe
 from ..context.describe.description import cut_middle
 from ..context.describe.failure import user_traceback
+from ..context.describe.userfiles import is_cell
 from ..context.gather import Attachment
 from ..context.names import names_in
+from ..errors import ExpressionError
 from ..text import one_line, printable
 from .history import cells_before
 
@@ -17,15 +20,21 @@ if TYPE_CHECKING:
     from .failures import Failure
     from .shell import Notebook
 
-__all__ = ["cells_attached", "failure_attached", "variables_attached"]
+__all__ = ["cells_attached", "error_of_user", "failure_attached", "variables_attached"]
 
 # Characters of each, at most.
 SOURCE = 6_000
 OUTPUT = 2_000
 TRACEBACK = 6_000
+CALLED = 2
+"""How many other cells that a failure went through are sent."""
+
 VARIABLE = 1_500
 VARIABLES = 6
 """How many variables of a failed cell are described."""
+
+NAMES = 100
+"""How many names are sent if one is missing; the newest ones."""
 
 
 def cells_attached(notebook: Notebook, count: int) -> list[Attachment]:
@@ -50,29 +59,62 @@ def failure_attached(failure: Failure) -> list[Attachment]:
     if failure.source.strip():
         title = f"The source of {where}:"
         attachments.append(_shortened(title, failure.source, SOURCE, "python", where, "code"))
+    error = error_of_user(failure)
     return [
         *attachments,
+        *_called_cells(error, failure.source),
         Attachment(
             f"What {where} raised:",
-            printable(user_traceback(failure.error, TRACEBACK)),
+            printable(user_traceback(error, TRACEBACK)),
             "text",
             "the last error",
-            type(failure.error).__name__,
+            type(error).__name__,
         ),
     ]
 
 
-def variables_attached(source: str, variables: Mapping[str, Any]) -> list[Attachment]:
-    """Return, in brief, the data that `source` uses: what a correction has to know."""
+def error_of_user(failure: Failure) -> BaseException:
+    """Return what the user's code raised, not our error that says so."""
+    error = failure.error
+    return error.__cause__ or error if isinstance(error, ExpressionError) else error
+
+
+def _called_cells(error: BaseException, source: str) -> list[Attachment]:
+    """Return the other cells that the failure went through, such as one with a function."""
+    cells: dict[str, None] = {}
+    traceback = error.__traceback__
+    while traceback is not None and len(cells) < CALLED:
+        file = traceback.tb_frame.f_code.co_filename
+        text = "".join(linecache.getlines(file)) if is_cell(file) else ""
+        if text.strip() and text.strip() != source.strip():
+            cells[text] = None
+        traceback = traceback.tb_next
+    title = "Another cell of my notebook, which that one ran code of:"
+    return [_shortened(title, text, SOURCE, "python", "another cell", "code") for text in cells]
+
+
+def variables_attached(failure: Failure, variables: Mapping[str, Any]) -> list[Attachment]:
+    """Return, in brief, the data that the failed code uses: what a correction has to know."""
+    source = getattr(failure.error, "expression", "") or failure.source
     used = [name for name in names_in(source).uses if name in variables]
     data = [name for name in used if not _is_code(variables[name])]
-    attachments = []
+    is_missing = isinstance(error_of_user(failure), NameError)
+    attachments = _names_attached(variables) if is_missing else []
     for name in data[:VARIABLES]:
         found = describe(variables[name], VARIABLE)
         title = f"My variable `{name}` ({one_line(found.kind, 200)}):"
         text = printable(found.text)
         attachments.append(Attachment(title, text, found.language, name, found.kind))
     return attachments
+
+
+def _names_attached(variables: Mapping[str, Any]) -> list[Attachment]:
+    """Return the names of the user's variables: one of them was probably meant."""
+    names = [name for name in variables if not name.startswith("_") and name not in ("In", "Out")]
+    listed = [f"{name} ({type(variables[name]).__name__})" for name in names[-NAMES:]]
+    if not listed:
+        return []
+    return [Attachment("My variables:", ", ".join(listed), "text", "the names of variables")]
 
 
 def _is_code(value: object) -> bool:

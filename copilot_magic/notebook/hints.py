@@ -34,6 +34,7 @@ from ..errors import (
     StatusError,
     StoreError,
     TLSError,
+    TypedAnswerError,
     UnknownConversationError,
 )
 from ..settings import is_loopback
@@ -147,6 +148,9 @@ def _after_prompt(error: PromptError) -> str:
             return _after_status(error)
         case ErrorEventError(login=login, logged=logged) if login or logged:
             return f"{error.hint}\n{_PROVIDERS}"
+        case TypedAnswerError():
+            larger = _way("Or ask a larger model", "%copilot models")
+            return f"{_RETRY}\n{larger}"
         case EmptyAnswerError():
             others = _way("Ask another model or provider", "%copilot models", "%copilot providers")
             return f"{_RETRY}\n{others}"
@@ -162,6 +166,8 @@ def _after_status(error: StatusError) -> str:
             return f"{new}\nAsk less at once"
         case AuthenticationError(login=True) | ServerError(login=True) | ServerError(logged=True):
             return f"{error.hint}\n{_PROVIDERS}"
+        case BadRequestError(pictures=True) | ServerError(pictures=True):
+            return _way("Ask a model that takes pictures", "%copilot models")
         case AuthenticationError(local_model=True):
             return _way("Start one here", "%copilot serve")
         case AuthenticationError(with_key=with_key):

@@ -15,6 +15,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from ..settings import Settings
 from .completion import add_completion, remove_completion
+from .history import record_outputs
 from .preloading import preload_after_cell
 from .shell import Notebook
 from .traits import setting_traits, settings_of
@@ -37,6 +38,7 @@ class CopilotMagics(Magics):
         environment: The settings that the environment makes: the traits' defaults.
         notebook: What the magics work with.
         cancel_preloading: Leaves the libraries of the first prompt to that prompt.
+        stop_recording: Ends the record of what the cells print.
     """
 
     # Traits have to be there when their class is made; all of them come from `Settings`.
@@ -53,6 +55,8 @@ class CopilotMagics(Magics):
             configure=self.set_trait,
         )
         self.cancel_preloading = preload_after_cell(shell)
+        self.notebook.failures.start()
+        self.stop_recording = record_outputs(shell)
 
     @cell_magic("copilot")  # type: ignore[arg-type]  # IPython leaves its decorators untyped
     def ask_cell(self, line: str, cell: str) -> None:
@@ -70,7 +74,9 @@ class CopilotMagics(Magics):
 
                 say(preview_prompt(notebook, text, options))
             else:
-                ask_prompt(notebook, text, options)
+                answer = ask_prompt(notebook, text, options)
+                if options.as_ is not None:
+                    notebook.display(answer)
 
     @line_magic("copilot")  # type: ignore[arg-type]
     def command(self, line: str) -> None:
@@ -145,6 +151,8 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     if magics is None:
         return
     magics.cancel_preloading()
+    magics.stop_recording()
+    magics.notebook.failures.stop()
     notebook = magics.notebook
     atexit.unregister(notebook.close)
     _left[shell] = (notebook.close(), stop_for_now(notebook))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import linecache
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,12 +66,17 @@ class Namespace:
         Raises:
             ExpressionError: It raised something.
         """
+        file = f"<{{{{{one_line(expression, 80)}}}}}>"
         try:
-            code = compile(one_expression(expression), f"<{{{{{expression}}}}}>", "eval")
-            return eval(code, self._globals, self._locals)
+            return eval(
+                compile(one_expression(expression), file, "eval"), self._globals, self._locals
+            )
         except KeyboardInterrupt:
             raise
         except BaseException as error:
+            # A traceback finds the source here.
+            lines = expression.splitlines(keepends=True)
+            linecache.cache[file] = (len(expression), None, lines, file)
             raise failed_expression(expression, error) from error
 
     def evaluate_type(self, source: str, known: dict[str, Any]) -> object:

@@ -7,13 +7,15 @@ two ends can each get a half-made one.
 
 from __future__ import annotations
 
-import asyncio
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import asyncio
+
     from IPython.core.interactiveshell import InteractiveShell
 
 __all__ = ["MODULES", "preload_after_cell"]
@@ -26,6 +28,8 @@ MODULES = (
     "markdown_it",
     "pygments.lexers.python",
     "copilot_magic.notebook.asking",
+    "copilot_magic.context.describe.describe",
+    "copilot_magic.context.image",
     "copilot_magic.notebook.commands",
     "copilot_magic.client.client",
     "copilot_magic.store.store",
@@ -49,6 +53,10 @@ def preload_after_cell(shell: InteractiveShell) -> Callable[[], None]:
 
     def start(*_: object) -> None:
         cancel()
+        # Where there is an event loop, asyncio is loaded; loading it here would take long.
+        asyncio = sys.modules.get("asyncio")
+        if asyncio is None:
+            return
         with suppress(RuntimeError):  # there is no event loop
             loop = asyncio.get_running_loop()
             loop.call_later(PAUSE, _import_next, loop, list(MODULES))

@@ -8,7 +8,7 @@ from ..chat.conversation import Conversation
 from ..chat.prompt import Content, Message, Part, text_of
 from ..text import count_of, without_credentials
 from .arguments import PromptLine
-from .prompting import make_prompt
+from .prompting import answer_type, make_prompt
 from .shell import Notebook
 
 __all__ = ["preview_prompt"]
@@ -23,7 +23,8 @@ def preview_prompt(notebook: Notebook, text: str, line: PromptLine) -> str:
         conversation = session.library.preview(line.conversation)
     else:
         conversation = session.library.current
-    prompt = make_prompt(notebook, text, line)
+    wanted = answer_type(line.as_, notebook.namespace)
+    prompt = make_prompt(notebook, text, line, wanted=wanted)
     body = session.preview(prompt, conversation)
     messages = body.pop("messages")
     size = sum(len(text_of(message["content"])) for message in messages)

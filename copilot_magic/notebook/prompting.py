@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import typing
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,6 @@ from ..context.gather import Attachment, Material, gather
 from ..context.secrets import Masker
 from ..errors import UsageError
 from .arguments import PromptLine
-from .attaching import cells_attached, failure_attached
 from .namespace import Namespace
 from .shell import Notebook
 
@@ -38,6 +38,7 @@ def make_prompt(
     *,
     namespace: Namespace | None = None,
     expand: bool = True,
+    wanted: AnswerType | None = None,
     more: tuple[Attachment, ...] = (),
     instruction: str = "",
 ) -> Prompt:
@@ -49,17 +50,15 @@ def make_prompt(
         line: The options.
         namespace: The variables that expressions can name; by default the user's.
         expand: Replace the ``{{expressions}}`` in the text.
+        wanted: The type that the answer must have.
         more: Further data to send along.
         instruction: What the answer should look like, besides what the options say.
 
     Raises:
-        UsageError: An expression, a type or a picture cannot be used.
+        UsageError: An expression or a picture cannot be used.
     """
     namespace = namespace or Namespace.of_shell(notebook.shell)
-    wanted = answer_type(line.as_, namespace)
-    attachments = [*cells_attached(notebook, line.context), *more]
-    if line.error:
-        attachments += failure_attached(notebook.last_failure())
+    attachments = [*_attachments(notebook, line), *more]
     instructions = [
         instruction,
         CODE_ONLY if line.code else "",
@@ -70,6 +69,16 @@ def make_prompt(
     if wanted is not None:
         prompt = replace(prompt, schema=wanted.response_format["json_schema"])
     return gather(prompt, namespace, masker_of(notebook, namespace), material, expand=expand)
+
+
+def _attachments(notebook: Notebook, line: PromptLine) -> list[Attachment]:
+    """Return the cells and the failure that the options name."""
+    if not line.context and not line.error:
+        return []
+    from .attaching import cells_attached, failure_attached
+
+    attachments = cells_attached(notebook, line.context)
+    return attachments + (failure_attached(notebook.last_failure()) if line.error else [])
 
 
 def masker_of(notebook: Notebook, namespace: Namespace | None = None) -> Masker | None:
@@ -95,7 +104,7 @@ def answer_type(wanted: Any, namespace: Namespace) -> AnswerType | None:
     known = {name: getattr(typing, name) for name in _TYPING}
     if wanted.strip() in ("DataFrame", "pd.DataFrame", "pandas.DataFrame"):
         try:
-            import pandas
+            pandas = import_module("pandas")
         except ImportError:
             raise UsageError("pandas is not installed", "Install it: pip install pandas") from None
         known |= {"DataFrame": pandas.DataFrame, "pd": pandas, "pandas": pandas}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..settings import Settings
+from .failures import Failures
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -33,6 +34,7 @@ class Notebook:
     Attributes:
         shell: The IPython shell, or None.
         configure: Changes a setting, by its name.
+        failures: The last failure of any cell.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Notebook:
     ) -> None:
         self.shell = shell
         self.configure = configure
+        self.failures = Failures(shell)
         self._session = session
         self._path = path
         self._settings = settings
@@ -131,7 +134,8 @@ class Notebook:
     def display(self, value: object) -> None:
         """Show a value as the result of a cell is shown."""
         if self.shell is not None:
-            data, metadata = self.shell.display_formatter.format(value)
+            formatter: Any = self.shell.display_formatter
+            data, metadata = formatter.format(value)
             self.shell.display_pub.publish(data, metadata=metadata)
 
     def last_failure(self) -> Failure:

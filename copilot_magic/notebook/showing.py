@@ -111,5 +111,5 @@ def _in_fence(events: Exchange, language: str) -> Generator[Event, None, None]:
         for event in events:
             if isinstance(event, Delta) and event.content and not begun:
                 begun = True
-                event = replace(event, content=f"```{language}\n{event.content}")
+                event = event._replace(content=f"```{language}\n{event.content}")
             yield event

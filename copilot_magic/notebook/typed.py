@@ -12,7 +12,7 @@ from ..chat.prompt import Prompt
 from ..chat.turn import Turn
 from ..context.describe.description import cut_middle
 from ..context.gather import Attachment
-from ..errors import TypedAnswerError
+from ..context.schema import LONGEST_LIST
 from ..text import printable
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ask_typed"]
 
 # Characters of an answer that did not fit which are sent back with the reason.
-_SENT_BACK = 4_000
+_SENT_BACK = 1_000
 
 
 def ask_typed(
@@ -33,7 +33,6 @@ def ask_typed(
     present: Callable[..., Answer],
     *,
     out: str | None = None,
-    display: bool = True,
 ) -> Any:
     """Ask for an answer of a type and return its value; ask once more if it does not fit.
 
@@ -46,7 +45,6 @@ def ask_typed(
         wanted: The type.
         present: Shows an exchange and returns its answer.
         out: The variable to assign the value to.
-        display: Show the value.
 
     Raises:
         TypedAnswerError: Neither answer fits.
@@ -61,16 +59,9 @@ def ask_typed(
         reading = _Reading(wanted, last=True)
         present(exchange, language="json", remarks=reading.read)
     if reading.problem:
-        raise TypedAnswerError(
-            f"The answer is no {wanted.name}: {reading.problem}",
-            "Ask again, or ask a larger model",
-            wanted=wanted.name,
-            problem=reading.problem,
-        )
+        raise wanted.misfit(reading.problem)
     if out:
         notebook.assign(out, reading.value)
-    if display:
-        notebook.display(reading.value)
     return reading.value
 
 
@@ -90,19 +81,20 @@ class _Reading:
         except ValueError as error:
             self.problem = str(error)
             more = "" if self._last else "; asked once more"
-            return [f"no {self._wanted.name}: {self.problem}{more}"]
+            return [f"not of type {self._wanted.name}: {self.problem}{more}"]
         return []
 
 
 def _with_problem(prompt: Prompt, turn: Turn, problem: str, wanted: AnswerType) -> Prompt:
     """Return the prompt with the answer that did not fit, and the reason."""
     before = cut_middle(printable(turn.answer), _SENT_BACK)[0]
-    rejected = Attachment("You answered before:", before)
+    correction, schema = wanted.repair(problem)
     said = [
         prompt.expanded or prompt.text,
-        rejected.block(),
-        f"That cannot be used: {problem}.",
-        wanted.instruction,
+        Attachment("You answered before:", before).block(),
+        correction,
     ]
-    note = f"the first answer was no {wanted.name}"
-    return replace(prompt, expanded="\n\n".join(said), notes=(*prompt.notes, note))
+    notes = [*prompt.notes, f"the first answer was not of type {wanted.name}"]
+    if schema != prompt.schema:
+        notes.append(f"lists of at most {LONGEST_LIST} values")
+    return replace(prompt, expanded="\n\n".join(said), schema=schema, notes=tuple(notes))

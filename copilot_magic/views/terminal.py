@@ -8,20 +8,26 @@ import shutil
 import sys
 import threading
 import time
+from dataclasses import replace
 
 from ..chat.turn import Turn
 from ..text import printable
 from ..wire.chunks import Delta, Waiting
 from .printing import ERASE_LINE, write
-from .view import QUIET_START, Footer, WaitingLine, next_try
+from .view import QUIET_START, Footer, WaitingLine, effects_mark, next_try
 
-__all__ = ["LineStyles", "PlainView", "TerminalView"]
+__all__ = ["LineStyles", "PlainView", "TerminalView", "has_colours"]
 
 # Select Graphic Rendition (ECMA-48).
 BOLD, DIM, CODE, RESET = "\x1b[1m", "\x1b[2m", "\x1b[36m", "\x1b[0m"
 # The start of a line while it could still become a heading or a fence.
 LINE_START = re.compile(r" {0,3}(#{1,6}|`{1,2}|~{1,2})?")
 HEADING = re.compile(r" {0,3}#{1,6}\s")
+
+
+def has_colours() -> bool:
+    """Say whether the terminal shows colours and the user wants them."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 class PlainView:
@@ -55,7 +61,7 @@ class PlainView:
         """End the line and write the marks, without the facts; reasoning only if it is all."""
         if turn.status == "complete" and not turn.answer:
             self._write(printable(turn.reasoning))
-        self._write_line(" · ".join(footer.marks))
+        self._write_line(" · ".join(_with_effects(footer, turn).marks))
 
     def _write_line(self, text: str) -> None:
         """Write `text`, if any, on a line of its own."""
@@ -86,7 +92,7 @@ class TerminalView(PlainView):
     def __init__(self, asked: str, *, quiet_start: float = QUIET_START) -> None:
         super().__init__()
         self._line = WaitingLine(asked, quiet_start)
-        self._colours = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._colours = has_colours()
         self._styles = LineStyles()
         self._thinking = False
         # Locked while the waiting line is shown. A KeyboardInterrupt cannot leave this lock
@@ -122,7 +128,7 @@ class TerminalView(PlainView):
         self._end_wait()
         self._write(self._styles.finish())
         self._write_line("")
-        if line := printable(str(footer)):
+        if line := printable(str(_with_effects(footer, turn))):
             self._write(self._styled(DIM, line) + "\n")
 
     def _tick(self) -> None:
@@ -142,6 +148,12 @@ class TerminalView(PlainView):
 
     def _styled(self, style: str, text: str) -> str:
         return f"{style}{text}{RESET}" if self._colours else text
+
+
+def _with_effects(footer: Footer, turn: Turn) -> Footer:
+    """Return the footer with a mark for what the code would do, which is not said above it."""
+    mark = effects_mark(turn.answer)
+    return replace(footer, marks=[*footer.marks, mark]) if mark else footer
 
 
 class LineStyles:

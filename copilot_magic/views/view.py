@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from typing import Protocol, TypeGuard
@@ -10,10 +11,15 @@ from ..chat.turn import Turn
 from ..text import count_of, escape
 from ..wire.chunks import Delta, Waiting
 
-__all__ = ["QUIET_START", "Footer", "View", "WaitingLine", "in_kernel", "next_try"]
+__all__ = ["QUIET_START", "Footer", "View", "WaitingLine", "effects_mark", "in_kernel", "next_try"]
 
 QUIET_START = 0.4
 """Seconds of waiting that pass before a view mentions the wait."""
+
+# Steps that looking for what code does may take: for each character, and besides.
+_STEPS = 8
+_MORE_STEPS = 100_000
+_FENCE = re.compile(r"```|~~~")
 
 
 class View(Protocol):
@@ -70,6 +76,28 @@ class Footer:
         parts = [escape(fact) for fact in self.facts]
         parts += [f'<span class="copilot-mark">{escape(mark)}</span>' for mark in self.marks]
         return f'<div class="copilot-footer">{" · ".join(parts)}</div>' if parts else ""
+
+
+def effects_mark(answer: str) -> str:
+    """Return the mark that tells what the code in an answer would do; empty if there is none.
+
+    It is for views that write text. Rendered code has a line of its own that says so.
+    """
+    if not _FENCE.search(answer):
+        return ""  # The parser need not be loaded for this.
+    from ..markdown.effect_names import EFFECTS
+    from ..markdown.effects import CodeEffects
+    from ..markdown.render import code_blocks
+    from ..markdown.work import TooMuchWork, Work
+
+    work = Work(_STEPS * len(answer) + _MORE_STEPS)
+    try:
+        blocks = code_blocks(answer, work)
+    except TooMuchWork:
+        return ""
+    found = {effect for b in blocks for effect in CodeEffects(b.language, work).feed(b.code)}
+    *others, last = [effect for effect in EFFECTS if effect in found] or [""]
+    return f"the code {', '.join(others)}{' and ' if others else ''}{last}" if found else ""
 
 
 def _tokens(turn: Turn) -> list[str]:

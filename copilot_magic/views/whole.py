@@ -7,6 +7,8 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 
+from ..markdown.effects import EFFECTS_LINE, effects_html
+
 __all__ = ["fit", "joined", "top_level"]
 
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)[^>]*>")
@@ -24,7 +26,10 @@ _SEAMS = (
         "</tbody>\n</table></div>\n",
     ),
     (
-        re.compile(r'<div class="[^"]*copilot-code[^"]*copilot-cont[^>]*><pre><code>'),
+        re.compile(
+            r'<div class="[^"]*copilot-code[^"]*copilot-cont[^>]*>'
+            rf"(?P<effects>{EFFECTS_LINE.pattern})?<pre><code>"
+        ),
         "</code></pre></div>\n",
     ),
     *(
@@ -32,6 +37,9 @@ _SEAMS = (
         for name in ("ul", "ol", "li", "blockquote", "p")
     ),
 )
+_CODE = "<pre><code>"
+_EFFECTS = '<div class="copilot-effects">'
+_LATE_EFFECTS = re.compile(rf"{EFFECTS_LINE.pattern}(?!{_CODE})")
 # In text, a quotation mark is escaped.
 _CLASS = re.compile(' class="([^"]*)"')
 
@@ -111,19 +119,30 @@ def _one_block(pieces: Sequence[str]) -> str:
     html = _CLASS.sub(_without_marks, "".join(pieces))
     # Code has its margin with it, but for code that is continued.
     code = '<div class="highlight copilot-code" dir="ltr"'
-    return html.replace(f"{code}>", f'{code} style="margin-bottom:1em">')
+    html = html.replace(f"{code}>", f'{code} style="margin-bottom:1em">')
+    while late := _LATE_EFFECTS.search(html):
+        html = html[: late.start()] + html[late.end() :]
+        above = html.rindex(_CODE, 0, late.start())
+        line = html.find(_EFFECTS, max(above - 200, 0), above)
+        begun = EFFECTS_LINE.fullmatch(html, line, above) if line >= 0 else None
+        told = {*late[1].split(" · "), *(begun[1].split(" · ") if begun else [])}
+        html = html[: begun.start() if begun else above] + effects_html(told) + html[above:]
+    return html
 
 
 def _join(before: str, block: str) -> list[str]:
-    """Return the pieces of one block, nothing if `block` does not continue the one before."""
-    ends = [(0, "")]  # where in `block` the seam may end, and what `before` ends with then
+    """Return the pieces of one block, nothing if `block` does not continue the one before.
+
+    What only the code in `block` does is told in the midst of the code then.
+    """
+    ends = [(0, "", "")]  # where the seam may end, what `before` ends with then, and the effects
     while match := next((m for m in (s.match(block, ends[-1][0]) for s, _ in _SEAMS) if m), None):
         closing = next(closing for seam, closing in _SEAMS if seam is match.re)
-        ends.append((match.end(), closing + ends[-1][1]))
-    for end, closing in reversed(ends[1:]):
+        ends.append((match.end(), closing + ends[-1][1], match.groupdict().get("effects") or ""))
+    for end, closing, effects in reversed(ends[1:]):
         if before.endswith(closing):
             space = "\n" if closing.startswith("</p>") else ""
-            return [before[: -len(closing)] + space, block[end:]]
+            return [before[: -len(closing)] + space, effects + block[end:]]
     return []
 
 

@@ -19,7 +19,7 @@ from ..errors import (
     StatusError,
 )
 from ..text import count_of, one_line
-from .reasons import quota_exhausted, too_long
+from .reasons import quota_exhausted, refuses_pictures, too_long
 
 __all__ = [
     "CHECK_BASE_URL",
@@ -45,6 +45,7 @@ def status_error(
     provider: str = "",
     with_key: bool = False,
     wait: float | None = None,
+    pictures: bool = False,
 ) -> StatusError:
     """Return the typed error for a failed request.
 
@@ -55,6 +56,7 @@ def status_error(
         provider: The provider that was asked for.
         with_key: An API key was sent.
         wait: The seconds that the server asked to wait.
+        pictures: Pictures went with the prompt.
     """
     from http import HTTPStatus
 
@@ -63,7 +65,10 @@ def status_error(
     except ValueError:
         name = str(status)
     said = f"The server answered {name}: {one_line(message)}".removesuffix(": ")
-    kind, hint, facts = _explain(status, message, base_url, provider, with_key, wait)
+    if pictures and refuses_pictures(status, message):
+        kind, hint, facts = _no_pictures(status)
+    else:
+        kind, hint, facts = _explain(status, message, base_url, provider, with_key, wait)
     return kind(said.rstrip("."), hint, status=status, retry_after=wait, **facts)
 
 
@@ -126,6 +131,11 @@ def _explain(
     if 300 <= status < 400:
         return StatusError, "Check the address in base_url", {}
     return BadRequestError, "Check the model and the options", {}
+
+
+def _no_pictures(status: int) -> _Explanation:
+    kind = ServerError if status >= 500 else BadRequestError
+    return kind, "Ask a model that takes pictures", {"pictures": True}
 
 
 def _unauthorized(message: str, provider: str, with_key: bool) -> _Explanation:

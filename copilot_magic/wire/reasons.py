@@ -11,9 +11,13 @@ __all__ = [
     "error_message",
     "failure_message",
     "html_title",
+    "lacks_schemas",
+    "names_model",
     "needs_model",
     "quota_exhausted",
     "refuses_fields",
+    "refuses_pictures",
+    "refuses_schema",
     "retry_after",
     "too_long",
 ]
@@ -121,6 +125,66 @@ _NEEDS_MODEL = r"""
 def needs_model(status: int, message: str) -> bool:
     """Say whether a server refused a request because it named no model."""
     return status in (400, 404, 422) and _says(_NEEDS_MODEL, message, re.DOTALL)
+
+
+_REFUSED = (400, 404, 422, 500, 501)
+
+# What asks for an answer that fits a schema: OpenAI, vLLM, Groq, Together.
+_SCHEMAS = r"""
+  response.?format | json.?schema | json.?mode | structured.?output
+| (guided|constrained) . (decoding|json|generation)
+"""
+# OpenRouter does not pass on what the provider said.
+_SCHEMA = rf"""
+  {_SCHEMAS} | \b(schema|grammar)\b | provider\sreturned\serror | requested\sparameters
+"""
+_LACKING = r"""
+  unsupported | unavailable | (not|n't) \s support | (enabled|supported|available) \s only
+| (not|only) \s (yet\s|currently\s)? (supported|available|implemented|enabled|allowed|permitted)
+| (unrecogni[sz]ed|unknown|unexpected) \b .* (argument|parameter|field|name|key|property|input)
+| was \s unexpected | supported \s values | (should|must) \s be | (is\snot|must\sbe) \s one \s of
+"""
+# A complaint about the schema that was sent, not about schemas: OpenAI, Groq, vLLM, llama.cpp.
+_OF_THIS_SCHEMA = r"""
+  invalid \s (json\s)? schema | \b in \s context= | json_schema\.(name|schema|strict)
+| schema \s (contains|has|uses|conversion|is \s (not \s valid|invalid)|must|should)
+| features? \s not \s supported | (parse|compil\w+) \b .* grammar | pattern | \$(ref|defs)
+| additionalProperties | (min|max)(Items|Length|imum|Properties) | (any|one|all)Of | uniqueItems
+"""
+
+
+def refuses_schema(status: int, message: str) -> bool:
+    """Say whether a server may have refused a request because it asks for a JSON schema."""
+    return status in _REFUSED and _says(_SCHEMA, message)
+
+
+def lacks_schemas(status: int, message: str) -> bool:
+    """Say whether a server refused ``response_format``, whichever the schema in it."""
+    lacking = refuses_schema(status, message) and _says(_SCHEMAS, message)
+    return lacking and _says(_LACKING, message) and not _says(_OF_THIS_SCHEMA, message)
+
+
+def names_model(message: str) -> bool:
+    """Say whether a refusal is the model's rather than the server's."""
+    return _says(r"\b models? \b", message)
+
+
+_PICTURES = r"(image | picture | vision | visual | multi-?modal)"
+# OpenAI, llama.cpp, Ollama, vLLM, OpenRouter, DeepSeek, Groq, Mistral.
+_NO_PICTURES = rf"""
+  {_PICTURES} s? \b (\s\w+)? \s (is|are) \s (not|only) \s (supported|enabled|available)
+| (not|n't) \s (support|accept|process|handle|take) \s (\w+\s){{0,2}} {_PICTURES}
+| not \s an? \s {_PICTURES} | mmproj | missing \b .* image \s input | support \s image \s input
+| image_url \W* is \s (not|only) \s (\w+\s)? supported | at \s most \s 0 \s image
+| (unknown|unsupported|unexpected) \b .* image_url
+| unsupported \s content (\[\]\.|\spart\s) type
+| content \S* \s (must|should) \s be \s (of\stype\s|an?\s)? (valid\s)? string
+"""
+
+
+def refuses_pictures(status: int, message: str) -> bool:
+    """Say whether a server refused the pictures in a request because the model takes none."""
+    return status in (*_REFUSED, 415) and _says(_NO_PICTURES, message)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

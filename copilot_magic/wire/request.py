@@ -14,7 +14,15 @@ from ..settings import Settings
 from ..text import without_credentials
 from .dialect import Dialect
 
-__all__ = ["Request", "make_request", "model_of", "providers_of", "request_body", "request_key"]
+__all__ = [
+    "Request",
+    "has_pictures",
+    "make_request",
+    "model_of",
+    "providers_of",
+    "request_body",
+    "request_key",
+]
 
 # Fields that say who asks and how the answer travels, not what is asked.
 _DELIVERY = frozenset({"conversation", "conversation_id", "stream", "stream_options"})
@@ -76,6 +84,7 @@ def make_request(
         conversation_id=conversation_id,
         continuation=out.continuation,
         **{**_given(prompt.options, settings), "provider": provider},
+        **_response_format(prompt),
     )
     return Request(dialect.adapt(body), out.thread, out.omitted, out.size, out.undecided)
 
@@ -120,12 +129,26 @@ def request_key(prompt: Prompt, turns: Sequence[Turn], *, system: str, settings:
             **_given(prompt.options, settings),
             "provider": providers_of(prompt.options, settings)[0],
         },
+        **_response_format(prompt),
     )
     import hashlib
 
     asked = {name: value for name, value in body.items() if name not in _DELIVERY}
     canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def has_pictures(body: Mapping[str, Any]) -> bool:
+    """Say whether there are pictures in a request, the earlier turns' included."""
+    contents = [message.get("content") for message in body.get("messages", ())]
+    parts = [part for content in contents if isinstance(content, list) for part in content]
+    return any(part.get("type") == "image_url" for part in parts)
+
+
+def _response_format(prompt: Prompt) -> dict[str, Any]:
+    if prompt.schema is None:
+        return {}
+    return {"response_format": {"type": "json_schema", "json_schema": dict(prompt.schema)}}
 
 
 def _given(options: Options, settings: Settings) -> dict[str, Any]:

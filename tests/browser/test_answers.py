@@ -420,6 +420,20 @@ def test_code_is_highlighted_in_both_themes(notebook: Notebook, server: Scripted
     assert all(looks["Light"][name] != looks["Dark"][name] for name in ("pre", ".k", ".s1"))
 
 
+def test_what_code_does_is_seen_above_it_and_not_copied_with_it(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
+    server.script(Paced("```python\nimport os\nos.remove('old.csv')\n```\n"))
+    output = notebook.output(notebook.ask("?"))
+    line = output.locator(".copilot-effects")
+    expect(line).to_have_text("⚠ deletes files")
+    expect(line).to_be_visible()
+    copied = output.locator(".copilot-code").evaluate(
+        "node => { getSelection().selectAllChildren(node); return getSelection().toString(); }"
+    )
+    assert copied.strip() == "import os\nos.remove('old.csv')"
+
+
 def test_the_wait_is_shown_with_its_seconds_and_an_interrupt_ends_it(
     notebook: Notebook, server: ScriptedServer
 ) -> None:

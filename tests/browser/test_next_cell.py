@@ -42,7 +42,7 @@ def test_the_code_is_in_one_new_cell_below_and_has_not_run(
     notebook.page.wait_for_function(f"({SOURCES})().includes({json.dumps(CODE)})")
     after = sources(notebook)
     assert after[: len(before)] == before
-    assert after.count(CODE) == 1
+    assert after[len(before) :].count(CODE) == 1
     assert after[index + 1] == CODE
     expect(notebook.cell(index + 1).locator(".jp-OutputArea-output")).to_have_count(0)
     saved = notebook.save()["cells"][index + 1]

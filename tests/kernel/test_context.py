@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 from typing import Any
@@ -27,6 +28,11 @@ def sent(server: ScriptedServer) -> Any:
 def saying(text: str) -> Any:
     """Return a script that answers with `text`."""
     return lambda exchange: answer(exchange, text)
+
+
+def seen(run: Run) -> str:
+    """Return all that a reader sees: streams, text, HTML and the error."""
+    return html.unescape(run.text + run.html) + run.error
 
 
 def next_cells(run: Run) -> list[str]:
@@ -86,7 +92,7 @@ def test_what_is_left_as_it_stands_is_in_the_footer(
     kernel: LiveKernel, server: ScriptedServer
 ) -> None:
     run = ok(kernel.copilot("Write a template: {{ user.name }}"))
-    assert "{{user.name}} sent as it stands: there is no variable user" in run.text
+    assert "{{user.name}} sent as it stands: there is no variable user" in seen(run)
 
 
 def test_an_expression_that_fails_fails_the_cell_in_one_line_and_sends_nothing(
@@ -203,7 +209,16 @@ def test_error_sends_the_failing_cell_and_the_users_frames(
     assert "total = 0\nload('{')" in text
     assert "JSONDecodeError" in text
     assert "in load" in text
-    assert "raw_decode" not in text  # a frame of the library
+    assert "scan_once" not in text  # the code of a library
+
+
+def test_the_cell_of_a_function_that_fails_is_sent_as_well(
+    kernel: LiveKernel, server: ScriptedServer
+) -> None:
+    kernel.run("def mean(values):\n    # the average\n    return sum(values) / len(values)")
+    kernel.run("mean([])")
+    ok(kernel.run("%copilot explain"))
+    assert "    # the average\n" in sent(server)
 
 
 def test_explain_asks_about_the_last_failure(kernel: LiveKernel, server: ScriptedServer) -> None:
@@ -234,11 +249,21 @@ def test_fix_shows_a_diff_and_puts_the_corrected_cell_into_the_next_one_once(
     server.script(saying(f"A typo.\n\n```python\n{corrected}\n```\n"))
     run = ok(kernel.run("%copilot fix"))
     assert next_cells(run) == [corrected]
-    assert "sum(prises)" in run.text
-    assert "uses taxx, which does not exist" in run.text
-    assert "overwrites count" in run.text
-    assert "prices" in sent(server)  # what the cell uses is described
+    assert "sum(prises)" in re.sub("<[^>]*>", "", seen(run))
+    assert "uses taxx, which does not exist" in seen(run)
+    assert "overwrites count" in seen(run)
+    assert "prices (list), count (int)" in sent(server)  # one of these was meant
     assert kernel.value("'total' in dir()") == "False"  # nothing is run
+
+
+def test_fix_tells_the_model_what_the_cell_works_with(
+    kernel: LiveKernel, server: ScriptedServer
+) -> None:
+    kernel.run("prices = {'apple': 1}")
+    kernel.run("print(prices['aple'])")
+    server.script(saying("```python\nprint(prices['apple'])\n```"))
+    ok(kernel.run("%copilot fix"))
+    assert "My variable `prices` (dict, 1 entry):\n\n```text\n{'apple': 1}" in sent(server)
 
 
 def test_fix_works_for_a_syntax_error(kernel: LiveKernel, server: ScriptedServer) -> None:
@@ -295,7 +320,7 @@ def test_an_answer_without_code_says_so(kernel: LiveKernel, server: ScriptedServ
     server.script(saying("I would rather not, since that is not possible here."))
     run = ok(kernel.copilot("Multiply.", "--code"))
     assert next_cells(run) == []
-    assert "no code in the answer" in run.text
+    assert "no code in the answer" in seen(run)
 
 
 # Typed answers
@@ -316,7 +341,7 @@ def test_a_typed_answer_is_a_value_of_that_type(kernel: LiveKernel, server: Scri
     assert kernel.value("cities") == "['Paris', 'Lyon']"
     asked = server.posts[-1]["response_format"]["json_schema"]["schema"]
     assert asked["properties"]["answer"]["type"] == "array"
-    assert "['Paris', 'Lyon']" in run.text
+    assert "['Paris', 'Lyon']" in seen(run)
 
 
 def test_an_answer_that_does_not_fit_is_asked_for_once_more(
@@ -328,7 +353,7 @@ def test_an_answer_that_does_not_fit_is_asked_for_once_more(
     first, second = server.posts
     assert second["messages"][-1]["content"].startswith(first["messages"][-1]["content"])
     assert '"many"' in second["messages"][-1]["content"]
-    assert "asked once more" in run.text
+    assert "asked once more" in seen(run)
     # One turn, whose first try was replaced.
     assert kernel.value(f"len({NOTEBOOK}.session.library.current.turns)") == "1"
 
@@ -340,7 +365,7 @@ def test_an_answer_that_never_fits_fails_the_cell_and_is_shown(
     run = kernel.copilot("How many?", "--as int -o n")
     assert run.reply["ename"] == "TypedAnswerError"
     assert len(server.posts) == 2
-    assert "plenty" in run.text
+    assert "plenty" in seen(run)
     assert kernel.value("'n' in dir()") == "False"
     assert "plenty" in kernel.value("_copilot")
 
@@ -381,12 +406,12 @@ def test_secrets_leave_neither_the_machine_nor_a_trace(server: ScriptedServer) -
         kernel.run("assert db_password == '', db_password")
         prompt = "My key is zq8-Kx71-pL0-aa92. Explain {{config}}."
         run = ok(kernel.copilot(prompt, "--context 3 --error -s 'Key: zq8-Kx71-pL0-aa92'"))
-        assert "masked: " in run.text
-        assert "SOME_API_KEY" in run.text
+        assert "masked: " in seen(run)
+        assert "SOME_API_KEY" in seen(run)
         asked = json.dumps(server.posts)
         for secret in ("zq8-Kx71-pL0-aa92", "hunter22-long"):
             assert secret not in asked
-            assert secret not in run.text
+            assert secret not in seen(run)
         store = kernel.value(f"open({NOTEBOOK}.session.library.storage.file, 'rb').read()")
         wal = kernel.value(
             f"open({NOTEBOOK}.session.library.storage.file + '-wal', 'rb').read()"
@@ -408,11 +433,11 @@ def test_a_dry_run_shows_the_request_that_would_go_out(
     kernel: LiveKernel, server: ScriptedServer
 ) -> None:
     kernel.run("n = list(range(100)); api_key = 'abc123def456ghi'")
-    options = "--as int -s 'Use abc123def456ghi'"
-    shown = ok(kernel.copilot("Sum {{n}}", f"{options} --dry-run")).text
+    prompt, options = "Sum {{n}}, with the key abc123def456ghi", "--as int -t 0.5"
+    shown = ok(kernel.copilot(prompt, f"{options} --dry-run")).text
     assert not server.posts
     server.script(saying('{"answer": 4950}'))
-    ok(kernel.copilot("Sum {{n}}", options))
+    ok(kernel.copilot(prompt, options))
     body = server.posts[-1]
     for message in body.pop("messages"):
         assert f"[{message['role']}]\n{message['content']}" in shown

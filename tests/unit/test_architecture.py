@@ -130,6 +130,19 @@ def test_the_package_has_few_names_at_its_top() -> None:
     assert len(at_top) <= 20
 
 
+def test_the_repository_has_few_names_at_its_top() -> None:
+    """What is not for everybody to see begins with a dot."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        pytest.skip("these tests are not in a repository")
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    visible = {name.split("/")[0] for name in tracked if not name.startswith(".")}
+    folders = {"copilot_magic", "notebooks", "tests"}
+    assert visible <= {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", *folders}
+
+
 def test_loading_the_extension_imports_nothing_slow() -> None:
     code = (
         "import sys\n"

@@ -10,7 +10,6 @@ import decimal
 import enum
 import math
 import sys
-import uuid
 from collections import Counter
 from typing import Any
 
@@ -25,7 +24,7 @@ SAMPLE = 1_000
 
 # Only values of these classes are compared and counted: their code is Python's or the library's.
 _COUNTED: tuple[type, ...] = (
-    *(str, bytes, int, float, decimal.Decimal, uuid.UUID),
+    *(str, bytes, int, float, decimal.Decimal),
     *(datetime.date, datetime.datetime, datetime.time, datetime.timedelta),
 )
 _SCALARS = ("Timestamp", "Timedelta", "Period", "Interval")  # of pandas
@@ -58,7 +57,7 @@ def cell_text(value: Any, printer: Printer, limit: int = _CELL) -> str:
         return one_line(str.__getitem__(value, slice(limit * 2)), limit)
     if is_kind(value, float):
         return "NaN" if math.isnan(value) else f"{value:.6g}"
-    if type(value) in _COUNTED or is_a(value, "pandas", *_SCALARS):
+    if _is_countable(value):
         return one_line(number_text(value) or str(value), limit)
     if is_missing(value):
         return str(value)
@@ -78,11 +77,17 @@ def summary(values: list[Any], printer: Printer) -> str:
     if all(is_kind(value, str) for value in values):
         return _distinct([str.__getitem__(value, slice(200)) for value in values], printer)
     names = Counter(type_name(value) for value in values)
-    if len(names) == 1 and (type(values[0]) in _COUNTED or is_a(values[0], "pandas", *_SCALARS)):
+    if len(names) == 1 and all(map(_is_countable, values)):
         return _distinct(values, printer)
     kinds = ", ".join(f"{count:,} {name}" for name, count in names.most_common(5))
     some = ", ".join(_quoted(value, printer) for value in values[:3])
     return f"{'mixed types: ' if len(names) > 1 else ''}{kinds}; such as {some}"
+
+
+def _is_countable(value: Any) -> bool:
+    return (
+        type(value) in _COUNTED or is_a(value, "pandas", *_SCALARS) or is_a(value, "uuid", "UUID")
+    )
 
 
 def _numbers(values: list[Any]) -> str:

@@ -19,6 +19,7 @@ __all__ = ["Elements", "elements_of", "length_of"]
 
 # Larger ones are not put into an order, which would take a look at every element.
 _SORTABLE = 1_000
+_NO_CONTAINERS = (str, bytes, bytearray, range, memoryview)  # though they are sequences
 _VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 
@@ -200,7 +201,7 @@ def _foreign(value: Any, wanted: int, patience: Patience) -> Elements | None:
     if is_kind(value, Mapping):
         return _foreign_items(value, wanted, patience)
     is_set = is_kind(value, Set)
-    if not is_set and (not is_kind(value, Sequence) or is_kind(value, (range, memoryview))):
+    if not is_set and (not is_kind(value, Sequence) or is_kind(value, _NO_CONTAINERS)):
         return None
     size = length_of(value, patience)
     ends = 0 if is_set or size <= wanted else wanted // 4

@@ -79,12 +79,15 @@ def _chain(error: BaseException, patience: Patience, depth: int = 0) -> list[str
     for index in reversed(range(len(links))):
         each, link = links[index]
         frames = list(_frames(each))
+        is_syntax = is_kind(each, SyntaxError)
+        if is_syntax and all(frame.library for frame in frames):
+            frames = []  # of the one who read the source
         # A library that raises its own error again says it twice.
         is_repeated = index > 0 and heads[index] == heads[index - 1]
         if is_repeated and not any(not frame.library for frame in frames):
             continue
         lines += _traceback(frames)
-        lines += _syntax(each) if is_kind(each, SyntaxError) else []
+        lines += _syntax(each) if is_syntax else []
         lines += [heads[index], *_notes(each, patience), *_members(each, patience, depth)]
         if index:
             lines += ["", link, ""]
@@ -236,7 +239,8 @@ def _syntax(error: Any) -> list[str]:
         return lines
     source = text.split("\n")[0].rstrip()
     lines.append(f"    {one_line_of_code(source)}")
-    if type(offset) is int and 0 < offset <= min(len(source) + 1, 200):
+    if type(offset) is int and 0 < offset <= 200:
+        offset = min(offset, len(source) + 1)
         width = end - offset if type(end) is int and offset < end <= len(source) + 1 else 1
         before = "".join(c if c == "\t" else " " for c in source[: offset - 1])
         lines.append(f"    {before}{'^' * width}")

@@ -6,6 +6,8 @@ has printed more than fits, so a huge or endless container costs no more than a 
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from typing import Any
 from ...text import one_line
 from .description import readable, several
 from .elements import Elements, elements_of
-from .foreign import Patience, Unanswered, is_a, is_kind, type_name
+from .foreign import Patience, Unanswered, is_a, is_kind, namespace, type_name
 from .outline import is_table_like, outline
 
 __all__ = ["Printed", "Printer"]
@@ -43,6 +45,9 @@ _LEVELS = (
 )
 _BRIEF = (_Limits(12, 80, 3), _Limits(6, 40, 2), _Limits(3, 24, 1), _Limits(1, 24, 0))
 
+# Modules of Python whose objects have a repr that says their value.
+_STABLE = ("builtins", "datetime", "decimal", "fractions", "uuid", "pathlib", "zoneinfo")
+
 
 class _Full(Exception):
     """The text has become longer than what fits."""
@@ -64,8 +69,16 @@ class Printed:
 class Printer:
     """Prints values like `repr`, within bounds; what an object said once is not asked again."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: Patience, is_stable: bool = False) -> None:
+        """Make a printer.
+
+        Args:
+            patience: The time for the objects' own code.
+            is_stable: Print only what is the same in another process, for a fingerprint: neither
+                the reprs of other people's objects nor what is in a set.
+        """
         self.patience = patience
+        self.is_stable = is_stable
         self._asked: dict[int, tuple[object, str]] = {}
         self._unanswered: set[type] = set()  # of what class objects were too slow or failed
 
@@ -93,6 +106,10 @@ class Printer:
 
     def repr_of(self, value: object) -> str:
         """Return what the object's own `repr` says, or why it says nothing; cut if it is long."""
+        if self.is_stable and namespace(type(value)).get("__module__") not in _STABLE:
+            return f"<{type_name(value)}>"
+        if _is_pythons(value):
+            return repr(value)
         if id(value) in self._asked:
             return self._asked[id(value)][1]
         if type(value) in self._unanswered:
@@ -111,6 +128,13 @@ class Printer:
         said = repr(value)
         # A subclass of `str` may have methods of its own.
         return str.__getitem__(said, slice(10_000))
+
+
+def _is_pythons(value: Any) -> bool:
+    """Say whether `repr` runs none but Python's own code: a limit would cost more than that."""
+    if type(value) is datetime.datetime:
+        return value.tzinfo is None or type(value.tzinfo) is datetime.timezone
+    return type(value) in (datetime.date, datetime.timedelta, decimal.Decimal)
 
 
 class _Page:
@@ -156,13 +180,17 @@ class _Page:
         return self._laid_out(elements, inner, depth)
 
     def _elements(self, value: object, depth: int) -> Elements | str:
-        wanted = self._limits.items if depth < self._limits.depth else 1
+        if self._printer.is_stable and is_kind(value, (set, frozenset)):
+            return f"<{type_name(value)} of {several(len(value), 'item')}>"  # type: ignore[arg-type]
+        # Each takes a character and a separator at least.
+        wanted = min(self._limits.items, self._room // 3 + 1) if depth < self._limits.depth else 1
         try:
             return elements_of(value, wanted, self._printer.patience) or self._other(value)
         except Unanswered as reason:
             return f"<{type_name(value)}: {reason}>"
 
     def _inner(self, elements: Elements, depth: int) -> list[str]:
+        self._room -= 2 * (len(elements.first) + len(elements.last))  # separators
         inner = [self._element(element, depth) for element in elements.first]
         if elements.missing:
             self._is_cut = True

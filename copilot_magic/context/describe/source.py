@@ -123,16 +123,11 @@ def _class_in(lines: list[str], name: str, own: set[int]) -> str:
 
 
 def _name(value: Any) -> str:
-    for name in ("__qualname__", "__name__"):
-        found = inspect.getattr_static(value, name, None)
-        if type(found) is not str and is_kind(value, (type, *_FUNCTIONS)):
-            try:
-                found = getattr(value, name, None)
-            except Exception:  # noqa: BLE001  # a metaclass may do as it likes
-                found = None
-        if type(found) is str:
-            return one_line(found.rpartition("<locals>.")[2], 100)
-    return ""
+    if is_kind(value, type):  # not by its metaclass, which may do as it likes
+        found = type.__dict__["__qualname__"].__get__(value)
+    else:
+        found = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
+    return one_line(found.rpartition("<locals>.")[2], 100) if type(found) is str else ""
 
 
 def _function_kind(value: Any) -> str:
@@ -167,7 +162,8 @@ def _signature(value: Any) -> str:
 
 
 def _doc(value: Any) -> str:
-    doc = getattr(value, "__doc__", None)
+    is_class = is_kind(value, type)
+    doc = namespace(value).get("__doc__") if is_class else getattr(value, "__doc__", None)
     if type(doc) is not str or not doc.strip():
         return ""
     text = inspect.cleandoc(doc)
@@ -179,7 +175,9 @@ def _doc(value: Any) -> str:
 
 def _class_outline(cls: Any) -> str:
     """Return a class without the bodies of its methods."""
-    bases = ", ".join(_name(base) for base in cls.__bases__ if base is not object)
+    bases = ", ".join(
+        _name(base) for base in type.__dict__["__bases__"].__get__(cls) if base is not object
+    )
     lines = [f"class {_name(cls)}{f'({bases})' if bases else ''}:", _doc(cls).rstrip("\n")]
     methods = others = 0
     for name, member in list(namespace(cls).items()):

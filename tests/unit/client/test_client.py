@@ -221,6 +221,81 @@ def test_clients_that_share_a_dialect_share_what_they_learn(server: ScriptedServ
     assert len(server.posts) == 7, "a client without it learns anew"
 
 
+TYPED = {"type": "json_schema", "json_schema": {"name": "int", "schema": {"type": "object"}}}
+
+
+def refuses_schemas(message: str, *models: str) -> Any:
+    """Return a script that refuses schemas, for some models alone if they are named."""
+
+    def script(exchange: Exchange) -> None:
+        asked = exchange.request.json
+        if "response_format" in asked and (not models or asked["model"] in models):
+            exchange.reply(400, {"error": {"message": message}})
+        else:
+            answer(exchange, "typed" if "response_format" in asked else "fine")
+
+    return script
+
+
+def test_a_server_that_takes_no_schemas_is_asked_without_them_from_then_on(
+    server: ScriptedServer,
+) -> None:
+    server.script(refuses_schemas("This response_format type is unavailable now"))
+    asked = client(server.base_url)
+    for model in ("m", "m", "other"):
+        assert ask(asked, model=model, response_format=TYPED) == "fine"
+    assert ["response_format" in post for post in server.posts] == [True, False, False, False]
+    first, second = server.posts[:2]
+    assert second == {name: value for name, value in first.items() if name != "response_format"}
+
+
+def test_a_model_that_takes_no_schemas_leaves_the_others_theirs(server: ScriptedServer) -> None:
+    message = "'response_format' of type 'json_schema' is not supported with this model"
+    server.script(refuses_schemas(message, "old"))
+    asked = client(server.base_url)
+    answers = [ask(asked, model=m, response_format=TYPED) for m in ("old", "old", "new")]
+    assert answers == ["fine", "fine", "typed"]
+    assert ["response_format" in post for post in server.posts] == [True, False, False, True]
+
+
+def test_a_schema_that_is_refused_is_left_out_once(server: ScriptedServer) -> None:
+    message = "Invalid schema for response_format 'int': In context=(), 'default' is not permitted"
+    server.script(refuses_schemas(message))
+    asked = client(server.base_url)
+    assert [ask(asked, response_format=TYPED) for _ in range(2)] == ["fine", "fine"]
+    assert ["response_format" in post for post in server.posts] == [True, False, True, False]
+
+
+def test_without_a_schema_a_refusal_of_schemas_is_the_error(server: ScriptedServer) -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.reply(400, {"error": {"message": "Provider returned error"}})
+
+    server.script(script)
+    with pytest.raises(BadRequestError, match="Provider returned error"):
+        ask(client(server.base_url))
+    assert len(server.posts) == 1
+    with pytest.raises(BadRequestError, match="Provider returned error"):
+        ask(client(server.base_url), response_format=TYPED)
+    assert len(server.posts) == 3
+
+
+def test_a_server_may_refuse_unknown_fields_schemas_and_want_a_model(
+    server: ScriptedServer,
+) -> None:
+    def script(exchange: Exchange) -> None:
+        unknown = {"provider", "response_format"} & set(exchange.request.json)
+        if unknown:
+            said = f"body.{min(unknown)}: Extra inputs are not permitted"
+            exchange.reply(422, {"error": {"message": said}})
+        else:
+            wants_model(exchange)
+
+    server.script(script)
+    asked = client(server.base_url)
+    assert ask(asked, response_format=TYPED) == "scripted-model"
+    assert len(server.posts) == 4
+
+
 def test_two_requests_on_their_way_both_learn_from_their_refusals(server: ScriptedServer) -> None:
     """Both requests were sent before the first refusal was known."""
     both = threading.Barrier(2, timeout=20)

@@ -8,7 +8,7 @@ import pytest
 from posting import KEY, ask, body, client
 from scripted_server import Exchange, ScriptedServer, answer
 
-from copilot_magic.errors import AuthenticationError, ProxyError, StatusError
+from copilot_magic.errors import AuthenticationError, ProxyError, ServerError, StatusError
 from copilot_magic.settings import LOCAL_MARK
 
 
@@ -43,6 +43,17 @@ def test_another_notebooks_local_model_is_not_a_matter_of_keys(
         ask(client(server.base_url, key))
     assert caught.value.local_model
     assert "COPILOT_API_KEY" not in str(caught.value)
+
+
+def test_a_refused_picture_is_told_from_other_failures(server: ScriptedServer) -> None:
+    refusal = {"error": {"code": 500, "message": "image input is not supported"}}
+    server.script(lambda exchange: exchange.reply(500, refusal))
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    content = [{"type": "text", "text": "What is this?"}, picture]
+    for sent, pictures in ((content, True), ("What is this?", False)):
+        with pytest.raises(ServerError, match="image input is not supported") as caught:
+            ask(client(server.base_url), messages=[{"role": "user", "content": sent}])
+        assert caught.value.pictures is pictures
 
 
 @pytest.mark.parametrize("status", [307, 308])

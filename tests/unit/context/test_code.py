@@ -113,6 +113,7 @@ ANSWERS: list[tuple[str, str, str, str, tuple[str, ...]]] = [
         "python",
         (),
     ),
+    ("a fence on one line", "Use this:\n\n```df.head(3)```\n", "df.head(3)", "python", ()),
     ("IPython without a fence", "%pip install polars", "%pip install polars", "python", ()),
     ("a shell block for IPython", "```bash\n!pip install x\n```", "!pip install x", "python", ()),
     (

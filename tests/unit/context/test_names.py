@@ -51,7 +51,7 @@ from copilot_magic.context.names import missing_names, names_in, overwritten_nam
         ("def f():\n  n = 1\n  def h():\n    nonlocal n\n    n += m\n  return h", "m", "f"),
         ("def f():\n    return g()\ndef g(): return f", "", "f g"),
         ("def f():\n    def g(): return a\n    a = 1\n    return g", "", "f"),
-        ("match c:\n  case [a, *b]: a\n  case {1: d, **e}: 0\n  case P(x=f): 1", "c P", "a b d e f"),
+        ("match c:\n case [a, *b]: a\n case {1: d, **e}: 0\n case P(x=f): 1", "c P", "a b d e f"),
         ("f'{a!r:>{b}} {c}'", "a b c", ""),
         ("async def f():\n    async with a as b: await c", "a c", "f"),
         ("[x async for x in y]", "y", ""),

@@ -39,7 +39,7 @@ def test_settling_block_by_block_equals_parsing_the_whole_text(text: str) -> Non
     )
     text = re.sub("\r\n?", "\n", text)
     whole = at_once(text if text.endswith("\n") else f"{text}\n")
-    undirected = partial(re.sub, ' dir="..." style="text-align:start"', "")
+    undirected = partial(re.sub, ' dir="..."(?: style="text-align:start")?', "")
     assert undirected(render(text)) == undirected(whole)
 
 

@@ -9,6 +9,7 @@ from rendering import shown_code, text_of
 
 from copilot_magic.markdown.code import GrowingCode
 from copilot_magic.markdown.render import render
+from copilot_magic.markdown.stream import Stream
 from copilot_magic.markdown.work import Work
 
 
@@ -60,3 +61,35 @@ def test_growing_code_is_shown_character_by_character(language: str) -> None:
     for size in range(0, len(code), 101):
         shown = text_of(growing.highlighted(code[:size], language, Work()))
         assert shown.removesuffix("\n") == code[:size].removesuffix("\n")
+
+
+def test_what_code_does_is_told_above_it() -> None:
+    html = render("```python\nopen(x, 'w')\n```")
+    assert (
+        '<div class="copilot-language">python</div>'
+        '<div class="copilot-effects">⚠ writes files</div><pre><code>'
+    ) in html
+    assert shown_code(html) == "open(x, 'w')\n"
+    assert "copilot-effects" in render("    import os\n    os.remove(x)")
+    for other in ("```python\nx = 1\n```", "```js\neval(x)\n```", "`open(x, 'w')`"):
+        assert "copilot-effects" not in render(other)
+
+
+def test_nothing_is_told_of_code_that_is_being_written() -> None:
+    stream = Stream()
+    stream.feed("```python\nos.remove(x)\n")
+    assert "copilot-effects" not in stream.tail
+    assert "copilot-effects" in "".join(stream.feed("```\n"))
+
+
+def test_effects_in_one_block_are_told_again_of_the_next() -> None:
+    assert render("```py\nos.remove(x)\n```\n\n" * 2).count("⚠ deletes files") == 2
+
+
+def test_telling_effects_costs_code_no_colours() -> None:
+    code = "```python\n" + "open(x)[0] = [y for y in z]\n" * 3_000 + "os.remove(x)\n```\n"
+    with_effects = Stream()
+    html = "".join(with_effects.feed(code) + with_effects.finish())
+    assert "⚠ deletes files" in html
+    parts = html.split("<pre>")[1:]
+    assert all('<span class="k">' in part for part in parts[:-1])

@@ -57,11 +57,21 @@ def test_a_long_table_repeats_its_header() -> None:
 
 @pytest.mark.parametrize("name", LONG)
 def test_no_word_of_a_long_text_is_lost(name: str) -> None:
-    """Only the headers of tables are repeated, so they are left out."""
+    """Left out are the headers of tables, which are repeated, and what code does: that may move."""
 
     def words(html: str) -> list[str]:
         return re.findall(
-            r"\w+|[。！]", text_of(re.sub("<thead>.*?</thead>", "", html, flags=re.DOTALL))
+            r"\w+|[。！]", text_of(re.sub("<thead>.*?</thead>|⚠[^<]*", "", html, flags=re.DOTALL))
         )
 
     assert "".join(words(render(LONG[name]))) == "".join(words(at_once(LONG[name])))
+
+
+def test_what_only_a_later_part_of_long_code_does_is_told_there() -> None:
+    """The import that tells what the call is was in the first part."""
+    html = render(LONG["long code with effects"])
+    parts = html.split('<div class="highlight')[1:]
+    assert len(parts) > 2 and "⚠" not in parts[0]
+    assert [part.count("⚠ deletes files") for part in parts].count(1) == 1
+    told = [part for part in parts if "⚠" in part]
+    assert all("</div><pre>" in part and "o." in text_of(f"<{part}") for part in told)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import json
 import signal
 import threading
 import time
-from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -16,7 +14,7 @@ from scripted_server import Exchange, ScriptedServer, answer
 from copilot_magic import ask
 from copilot_magic.errors import AuthenticationError, UsageError
 from copilot_magic.notebook.arguments import PromptLine
-from copilot_magic.notebook.asking import ask_prompt, preview_prompt
+from copilot_magic.notebook.asking import ask_prompt
 from copilot_magic.notebook.magics import CopilotMagics
 
 
@@ -46,42 +44,6 @@ def test_a_new_conversation_can_be_named(magics: CopilotMagics) -> None:
     assert notebook.session.library.current.name == "fresh"
     ask_prompt(notebook, "b", PromptLine(conversation="aside"))
     assert notebook.session.library.current.name == "fresh"
-
-
-def test_the_preview_shows_what_is_sent_next(magics: CopilotMagics, server: ScriptedServer) -> None:
-    notebook, line = magics.notebook.up_to_date(), PromptLine.parse('-s "Be brief" -p Other -t 0.5')
-    ask_prompt(notebook, "a", PromptLine())
-    shown = preview_prompt(notebook, "b", line)
-    assert len(server.posts) == 1
-    ask_prompt(notebook, "b", line)
-    sent = server.posts[1]
-    body = json.loads(shown.splitlines()[1])
-    assert body == {name: value for name, value in sent.items() if name != "messages"}
-    for message in sent["messages"]:
-        assert f"[{message['role']}]\n{message['content']}" in shown
-    size = sum(len(message["content"]) for message in sent["messages"])
-    assert f"{len(sent['messages'])} messages, {size} characters" in shown
-
-
-def test_the_preview_of_a_picture_counts_its_text(magics: CopilotMagics) -> None:
-    class WithPicture(PromptLine):
-        def prompt(self, text: str, cell_id: str | None) -> Any:
-            from dataclasses import replace
-
-            part = {"type": "image_url", "image_url": {"url": "data:" + "A" * 10_000}}
-            return replace(super().prompt(text, cell_id), parts=(part,))
-
-    shown = preview_prompt(magics.notebook.up_to_date(), "Look", WithPicture())
-    assert "1 message, 4 characters" in shown
-    assert "Look\n[image_url]" in shown
-    assert "AAAA" not in shown
-
-
-def test_the_preview_shows_no_password_of_the_address(
-    magics: CopilotMagics, shell: InteractiveShell
-) -> None:
-    shell.run_line_magic("config", "CopilotMagics.base_url = 'http://me:secret@localhost/v1'")
-    assert "secret" not in preview_prompt(magics.notebook.up_to_date(), "a", PromptLine())
 
 
 def test_an_interrupt_keeps_what_arrived_and_says_how_to_continue(

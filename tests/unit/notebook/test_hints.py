@@ -34,6 +34,7 @@ from copilot_magic.errors import (
     ServerError,
     SettingError,
     StoreError,
+    TypedAnswerError,
     UnknownConversationError,
 )
 from copilot_magic.notebook.commands import COMMANDS
@@ -76,6 +77,10 @@ EXAMPLES = [
     (NotFoundError("x"), "%copilot doctor"),
     (BadRequestError("x", models=("a", "b")), "model = 'a'"),
     (BadRequestError("x"), "%copilot status"),
+    (BadRequestError("x", "Ask another", pictures=True), "%copilot models"),
+    (ServerError("x", "Ask another", pictures=True), "%copilot models"),
+    (TypedAnswerError("x", wanted="int", problem="y"), "%copilot retry"),
+    (TypedAnswerError("x", wanted="int", problem="y"), "%copilot models"),
     (RateLimitError("x", "Wait 1 hour"), "%copilot retry"),
     (ServerError("x"), "%copilot retry"),
 ]

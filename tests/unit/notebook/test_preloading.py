@@ -75,7 +75,7 @@ def test_the_modules_are_all_that_a_prompt_imports() -> None:
 def test_unloading_before_the_cell_has_ended_prevents_it(shell: InteractiveShell) -> None:
     before = list(shell.events.callbacks["post_run_cell"])
     shell.run_line_magic("load_ext", "copilot_magic")
-    assert len(shell.events.callbacks["post_run_cell"]) == len(before) + 1
+    assert len(shell.events.callbacks["post_run_cell"]) > len(before)
     shell.run_line_magic("unload_ext", "copilot_magic")
     assert shell.events.callbacks["post_run_cell"] == before
 

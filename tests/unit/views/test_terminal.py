@@ -47,6 +47,13 @@ class TestPlainView:
         show_answer(PlainView(), Delta(content="a"), status="interrupted")
         assert capsys.readouterr().out == "a\ninterrupted\n"
 
+    def test_what_the_code_does_is_one_of_the_marks(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        code = "```python\nopen(x, 'w')\n```"
+        show_answer(PlainView(), Delta(content=code), status="interrupted")
+        assert capsys.readouterr().out == f"{code}\ninterrupted · the code writes files\n"
+
     def test_an_announced_wait_is_a_line(self, capsys: pytest.CaptureFixture[str]) -> None:
         show_answer(PlainView(), Waiting(2, "429"), Delta(content="a"))
         assert capsys.readouterr().out == "429 – next try in 2 s\na\n"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from copilot_magic.chat.turn import Turn
-from copilot_magic.views.view import Footer, WaitingLine
+from copilot_magic.views.view import Footer, WaitingLine, effects_mark
 from copilot_magic.wire.chunks import Delta, Waiting
 
 FOOTERS: dict[str, tuple[dict[str, Any], str]] = {
@@ -115,3 +115,17 @@ def test_an_announced_wait_is_shown_at_once_and_until_it_is_over() -> None:
     assert line.text() == ""
     line.update(Waiting(0.0, "429: too many requests"))
     assert line.text() == ""
+
+
+def test_the_mark_tells_what_the_code_in_an_answer_does() -> None:
+    code = "```python\nos.remove(x)\n```\n"
+    assert effects_mark(code) == "the code deletes files"
+    assert effects_mark(f"{code}> ```py\n> requests.get(x)\n> open(x, 'w')\n> ```\n") == (
+        "the code deletes files, writes files and uses the network"
+    )
+    for answer in ("", "os.remove(x)", "```python\nx = 1\n```", "```bash\nrm x\n```"):
+        assert effects_mark(answer) == ""
+
+
+def test_text_that_takes_too_much_work_has_no_mark() -> None:
+    assert effects_mark("```python\nos.remove(x)\n```\n" + ">" * 60 + " a\n") == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from documents import LONG
 from hypothesis import given
@@ -67,3 +69,21 @@ def test_a_block_that_was_settled_in_parts_is_one_block_again(name: str) -> None
 def test_a_long_list_in_one_block_is_what_it_is_without_streaming() -> None:
     for name in ("long bullet list", "long numbered list", "long table", "long quoted code"):
         assert joined(render(LONG[name])) == at_once(LONG[name])
+
+
+def test_what_the_parts_of_code_do_is_told_once_above_all_of_it() -> None:
+    for prefix in ("", "> ", "  "):
+        code = "".join(f"{prefix}{line}\n" for line in LONG["long code with effects"].splitlines())
+        text = f"- a\n\n{code}" if prefix == "  " else code
+        html = joined(render(text))
+        assert html.count("copilot-effects") == 1
+        assert "⚠ deletes files · starts processes</div><pre><code>" in html
+        assert "".join(text_of(html).split()) == "".join(text_of(at_once(text)).split())
+
+
+def test_what_the_first_part_of_code_does_is_told_with_the_rest() -> None:
+    text = LONG["long code with effects"].replace("o\n", "o\nopen('a', 'w')\n", 1)
+    short = "```py\neval(x)\n```\n"
+    html = joined(render(f"{short}{text}{short}"))
+    told = "⚠ deletes files · writes files · starts processes"
+    assert re.findall("⚠ [^<]*", html) == ["⚠ runs text as code", told, "⚠ runs text as code"]

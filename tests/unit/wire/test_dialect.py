@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from copilot_magic.wire.dialect import HISTORY_BUDGET, Dialect, without_extensions
+from copilot_magic.wire.dialect import HISTORY_BUDGET, Dialect, without_extensions, without_schema
 
 ASKED: dict[str, Any] = {
     "model": "",
@@ -42,12 +42,34 @@ def test_a_server_that_needs_a_model_gets_one_unless_the_prompt_names_its_own() 
     assert Dialect(strict=True, model="small").adapt(ASKED) == {**PLAIN, "model": "small"}
 
 
+TYPED = {**ASKED, "model": "m", "response_format": {"type": "json_schema", "json_schema": {}}}
+
+
+def test_a_server_that_takes_no_schemas_gets_none() -> None:
+    untyped = without_schema(TYPED)
+    assert untyped == {**ASKED, "model": "m"}
+    dialect = Dialect()
+    assert dialect.adapt(TYPED) == TYPED
+    dialect.refuse_schemas(None)
+    assert not dialect.schemas
+    assert dialect.adapt(TYPED) == untyped
+
+
+def test_a_model_that_takes_no_schemas_gets_none_and_others_do() -> None:
+    dialect = Dialect()
+    dialect.refuse_schemas("m")
+    assert dialect.adapt(TYPED) == without_schema(TYPED)
+    assert dialect.adapt({**TYPED, "model": "other"})["response_format"]
+    assert dialect.takes_schemas("other") and not dialect.takes_schemas("m")
+
+
 @pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize("model", ["", "small"])
+@pytest.mark.parametrize("schemas", [True, False])
 def test_adapting_again_changes_nothing_and_never_the_request_itself(
-    strict: bool, model: str
+    strict: bool, model: str, schemas: bool
 ) -> None:
-    dialect = Dialect(strict=strict, model=model)
+    dialect = Dialect(strict=strict, model=model, schemas=schemas)
     before = dict(ASKED)
     adapted = dialect.adapt(ASKED)
     assert dialect.adapt(adapted) == adapted

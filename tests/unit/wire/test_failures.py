@@ -115,6 +115,17 @@ def test_a_rate_limit_says_how_long_to_wait(wait: float, words: str) -> None:
     assert words in error.hint
 
 
+def test_a_model_without_eyes_is_recognised_if_pictures_went_along() -> None:
+    said = "image input is not supported"
+    for status, kind in ((400, BadRequestError), (404, BadRequestError), (500, ServerError)):
+        error = status_error(status, said, pictures=True)
+        assert type(error) is kind
+        assert vars(error)["pictures"]
+        assert error.hint == "Ask a model that takes pictures"
+    for other in (status_error(400, said), status_error(400, "No such size", pictures=True)):
+        assert "pictures" not in vars(other)
+
+
 def test_a_prompt_that_is_too_long_is_recognised_in_a_status_and_in_an_event() -> None:
     for message in ("context_length_exceeded", "prompt is too long: 210000 tokens > 200000"):
         assert isinstance(status_error(400, message), ContextLengthError)

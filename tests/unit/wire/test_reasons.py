@@ -10,9 +10,13 @@ from hypothesis import strategies as st
 
 from copilot_magic.wire.reasons import (
     failure_message,
+    lacks_schemas,
+    names_model,
     needs_model,
     quota_exhausted,
     refuses_fields,
+    refuses_pictures,
+    refuses_schema,
     retry_after,
     too_long,
 )
@@ -149,6 +153,121 @@ def test_a_server_that_needs_a_model_is_recognised(message: str) -> None:
 @pytest.mark.parametrize("message", ["Not Found", "The model is overloaded", "no such provider"])
 def test_other_failures_do_not_mean_a_missing_model(message: str) -> None:
     assert not needs_model(404, message)
+
+
+LACKS_SCHEMAS = [
+    # OpenAI and Azure
+    "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
+    "'json_schema' is not one of ['json_object', 'text'] - 'response_format.type'",
+    "response_format value as json_schema is enabled only for api versions 2024-08-01-preview",
+    "Unrecognized request argument supplied: response_format",
+    # DeepSeek
+    "This response_format type is unavailable now",
+    "Failed to deserialize the JSON body into the target type: response_format: "
+    "response_format.type `json_schema` is unavailable now at line 1 column 12440",
+    # xAI, Volcengine, Groq, LiteLLM
+    "The response_format parameter is unsupported at the moment. Leave it unset.",
+    "The parameter `response_format.type` specified in the request are not valid: "
+    "invalid value: `json_schema`, supported values are: `json_object` and `text`.",
+    "This model does not support response format `json_schema`.",
+    "`response_format` does not support streaming",
+    "litellm.UnsupportedParamsError: together_ai does not support parameters: "
+    "['response_format'], for model=deepseek-ai/DeepSeek-V3",
+    # vLLM and llama-cpp-python, by FastAPI; llama.cpp before it had schemas
+    "body.response_format.type: Input should be 'text' or 'json_object'",
+    "body.response_format: Extra inputs are not permitted",
+    'response_format type must be one of "text" or "json_object", but got: json_schema',
+    "Structured outputs are not supported by this model",
+    "guided decoding is not enabled on this server",
+]
+
+REFUSES_THIS_SCHEMA = [
+    "Invalid schema for response_format 'Review': In context=(), 'additionalProperties' is "
+    "required to be supplied and to be false.",
+    "Invalid schema for response_format 'x': In context=('properties', 'a'), 'default' is not "
+    "permitted.",
+    "Invalid 'response_format.json_schema.name': string does not match pattern.",
+    "invalid schema for response format: response_format/json_schema/x: minItems is not supported",
+    "The provided JSON schema contains features not supported by xgrammar.",
+    'JSON schema conversion failed: Unrecognized schema: {"type":"x"}',
+    "Failed to initialize samplers: failed to parse grammar",
+    "Provider returned error",
+    "No endpoints found that can handle the requested parameters.",
+]
+
+NOT_ABOUT_SCHEMAS = [
+    "The model does not exist",
+    "Unknown parameter: 'temperature'.",
+    "Request execution failed",
+    "Unrecognized request argument supplied: provider",
+    "This model's maximum context length is 8192 tokens",
+]
+
+
+@pytest.mark.parametrize("message", LACKS_SCHEMAS)
+def test_a_server_that_takes_no_schemas_is_recognised(message: str) -> None:
+    for status in (400, 404, 422, 500, 501):
+        assert lacks_schemas(status, message) and refuses_schema(status, message)
+    assert not refuses_schema(429, message) and not lacks_schemas(503, message)
+
+
+@pytest.mark.parametrize("message", REFUSES_THIS_SCHEMA)
+def test_a_refused_schema_does_not_mean_that_others_are_refused(message: str) -> None:
+    assert refuses_schema(400, message)
+    assert not lacks_schemas(400, message)
+
+
+@pytest.mark.parametrize("message", NOT_ABOUT_SCHEMAS)
+def test_other_failures_are_not_blamed_on_a_schema(message: str) -> None:
+    assert not refuses_schema(400, message)
+
+
+def test_a_refusal_may_be_the_models_alone() -> None:
+    assert names_model(LACKS_SCHEMAS[0])
+    assert not names_model("This response_format type is unavailable now")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        # llama.cpp, now and before
+        "image input is not supported - hint: if this is unexpected, you may need to provide the "
+        "mmproj",
+        'Failed to parse messages: Unsupported content part type: "image_url"; messages = [',
+        "unsupported content[].type",
+        # Ollama, OpenAI, OpenRouter, DeepSeek, Groq, Mistral, vLLM
+        "this model does not support image input (ref: b8bd630e)",
+        "this model is missing data required for image input",
+        "Invalid content type. image_url is only supported by certain models.",
+        "No endpoints found that support image input",
+        "messages[0]: unknown variant `image_url`, expected `text` at line 1 column 180",
+        "'messages.0.content' : value must be a string; messages[0].content must be a string",
+        "Image input is not enabled for this model",
+        "llama-3 is not a multimodal model",
+        "At most 0 image(s) may be provided in one prompt.",
+        "body.messages.0.content: Input should be a valid string; content must be a valid string",
+        "The model does not support vision",
+        "multimodal is not supported",
+        "This model cannot see: it does not support images",
+    ],
+)
+def test_a_model_that_takes_no_pictures_is_recognised(message: str) -> None:
+    assert refuses_pictures(400, message) and refuses_pictures(500, message)
+    assert not refuses_pictures(429, message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Invalid base64 image_url.",
+        "The image is too large",
+        "illegal base64 data at input byte 5",
+        "Request execution failed",
+        "'response_format' of type 'json_schema' is not supported with this model",
+    ],
+)
+def test_other_failures_are_not_blamed_on_pictures(message: str) -> None:
+    assert not refuses_pictures(400, message)
 
 
 def test_an_exhausted_quota_is_not_a_mere_rate_limit() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +16,7 @@ from copilot_magic.settings import Settings
 from copilot_magic.wire.dialect import Dialect
 from copilot_magic.wire.request import (
     Request,
+    has_pictures,
     make_request,
     model_of,
     providers_of,
@@ -186,6 +188,35 @@ def test_folding_keeps_the_pictures() -> None:
     assert parts == [earlier, PICTURE]
 
 
+# --- Typed answers --------------------------------------------------------------------------
+
+SCHEMA = {"name": "int", "strict": True, "schema": {"type": "object"}}
+
+
+def test_a_schema_goes_along_as_the_response_format() -> None:
+    request = make(Prompt("How many?", schema=SCHEMA))
+    assert request.body["response_format"] == {"type": "json_schema", "json_schema": SCHEMA}
+    assert list(request.body)[-1] == "response_format"
+
+
+def test_without_a_schema_the_body_is_the_same_byte_for_byte() -> None:
+    typed = make(Prompt("How many?", schema=SCHEMA)).body
+    plain = make(Prompt("How many?")).body
+    del typed["response_format"]
+    assert json.dumps(typed) == json.dumps(plain)
+
+
+def test_a_server_that_takes_no_schema_is_sent_none() -> None:
+    dialect = Dialect(schemas=False)
+    assert "response_format" not in make(Prompt("How many?", schema=SCHEMA), dialect=dialect).body
+
+
+def test_pictures_are_found_in_each_message_of_a_request() -> None:
+    assert not has_pictures({}) and not has_pictures(make("Hello").body)
+    assert has_pictures(make(Prompt("What is this?", parts=(PICTURE,))).body)
+    assert has_pictures(make("And now?", [answered("What?", parts=(PICTURE,))]).body)
+
+
 # --- The replay key -------------------------------------------------------------------------
 
 
@@ -219,6 +250,8 @@ def test_a_key_depends_on_words_parts_model_provider_and_options() -> None:
         key(prompt, settings=replace(SETTINGS, model="other")),
         key(prompt, settings=replace(SETTINGS, provider="Pi")),
         key(replace(prompt, options=Options(temperature=0.0))),
+        key(replace(prompt, schema=SCHEMA)),
+        key(replace(prompt, schema={**SCHEMA, "strict": False})),
     ]
     assert len(set(keys)) == len(keys)
 
