@@ -337,6 +337,24 @@ def test_tab_completes_commands_options_and_names(
     assert "scripted-model" in complete("%%copilot -m scr")
 
 
+def test_tab_completes_the_users_names_in_a_prompt(kernel: LiveKernel) -> None:
+    kernel.run("orders = {'price': 1, 'unit price': 2}; orbit = 7")
+
+    def complete(code: str) -> tuple[list[str], str]:
+        content = kernel.client.complete(code, reply=True, timeout=30)["content"]
+        return content["matches"], code[content["cursor_start"] : content["cursor_end"]]
+
+    assert complete("%%copilot\nWhat about {{orb") == (["orbit"], "orb")
+    assert complete("%%copilot\nWhat about {{\n  orb")[0] == ["orbit"]
+    matches, replaced = complete("%%copilot\nWhat about {{orders['unit pr")
+    assert [match.removeprefix("unit ") for match in matches] == ["price"]
+    assert replaced in ("unit pr", "pr")  # IPython 7 knows the last word alone
+    assert "list[str]" in complete("%%copilot --as li")[0]
+    assert "orbit" in complete("%%copilot -o orb")[0]
+    assert "bit_length" in str(complete("%%copilot\n{{orbit.bit_l"))
+    assert "orbit" not in complete("%%copilot\nWhat about {orders} xorb")[0]
+
+
 def test_the_magics_explain_themselves(kernel: LiveKernel) -> None:
     for name, parts in {
         "%%copilot": ("--temperature", "_copilot", "--dry-run"),

@@ -169,3 +169,17 @@ def test_code_is_in_the_next_prompt_and_runs_only_at_enter(server: ScriptedServe
         terminal.type("\r")
         assert "ran now" in terminal.read_until("ran now")
         terminal.type("exit\r")
+
+
+def test_tab_completes_a_field_in_a_terminal(server: ScriptedServer) -> None:
+    with ipython("", server, interactive=True) as terminal:
+        terminal.read_until("]: ")
+        terminal.type("%load_ext copilot_magic\r")
+        terminal.read_until("]: ", after="copilot_magic")
+        terminal.type("quixotic = 7; print('bound', quixotic)\r")
+        terminal.read_until("]: ", after="bound 7")
+        terminal.type("\x1b[200~%%copilot\nIt's {{quix\x1b[201~")  # pasted, so that it is not run
+        terminal.read_until("{{quix")
+        terminal.type("\t")
+        assert "otic" in terminal.read_until("otic", after="{{quix").rpartition("{{quix")[2]
+        terminal.process.kill()

@@ -88,3 +88,97 @@ def test_other_lines_are_completed_as_ever(shell: InteractiveShell) -> None:
 def test_a_name_in_open_quotation_marks_is_completed(shell: InteractiveShell) -> None:
     shell.run_line_magic("copilot", 'new "my talk"')
     assert offered(shell, '%copilot use "my t') == ['"my talk"']
+
+
+@pytest.fixture
+def names(shell: InteractiveShell) -> None:
+    """Put the user's variables into the shell."""
+    shell.user_ns["orders"] = {"price": 1, "unit price": 2, "it's": 3}
+    shell.user_ns["orbit"] = 7
+
+
+@pytest.mark.usefixtures("magics", "names")
+def test_names_are_offered_in_a_field_of_a_prompt(shell: InteractiveShell) -> None:
+    assert {"orders", "orbit"} <= set(offered(shell, "%%copilot\nWhat is {{or"))
+    assert "orbit" in offered(shell, "%%copilot -m x\nWhat is {{orders}} and {{len(orb")
+    assert "price" in offered(shell, "%%copilot\nWhat is {{orders['pri")
+    assert any("bit_length" in name for name in offered(shell, "%%copilot\n{{orbit.bit_l"))
+
+
+@OURS_ALONE
+@pytest.mark.usefixtures("magics", "names")
+def test_in_a_field_nothing_else_is_offered(shell: InteractiveShell) -> None:
+    assert offered(shell, "%%copilot\nWhat is {{or") == ["orbit", "orders", "ord"]
+    assert offered(shell, "%%copilot\nWhat is {{\n  orb") == ["orbit"]
+    assert offered(shell, '%%copilot\n{{orders["unit pr') == ["unit price"]
+    assert offered(shell, "%%copilot\n{{orders['i") == ["it\\'s"]
+    assert offered(shell, "%%copilot What is {{orb") == ["orbit"]
+    with provisionalcompleter():
+        cell = "%%copilot\nWhat is {{orb, after all}}"
+        (only,) = shell.Completer.completions(cell, cell.index(","))
+    assert (only.text, cell[only.start : only.end]) == ("orbit", "orb")
+
+
+@OURS_ALONE
+@pytest.mark.usefixtures("magics", "names")
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%%copilot\nWhat is {or",
+        "%%copilot\nWhat is {{{or",
+        "%%copilot\nWhat is {{orders}} or",
+        "%%copilot\nWhat is {{nothing_of_that_na",
+        "%%timeit\n{{or",
+        "x = {{or",
+    ],
+)
+def test_elsewhere_ipython_offers_what_it_does_without_us(
+    shell: InteractiveShell, cell: str
+) -> None:
+    ours = offered(shell, cell)
+    shell.run_line_magic("unload_ext", "copilot_magic")
+    assert ours == offered(shell, cell)
+    shell.run_line_magic("load_ext", "copilot_magic")
+
+
+@pytest.mark.usefixtures("magics", "names")
+def test_variables_are_offered_for_out_and_image(shell: InteractiveShell) -> None:
+    class Figure:
+        pass
+
+    shell.user_ns["xfigure"] = Figure()
+    shell.user_ns["orfun"] = print
+    assert "orbit" in offered(shell, "%%copilot -o or")
+    assert "orbit" in offered(shell, "%%copilot --out or")
+    offers = offered(shell, "%%copilot --image ")
+    assert offers.index("xfigure") < offers.index("orbit")
+    assert "--image" in offered(shell, "%%copilot --image xfigure --im")
+
+
+@OURS_ALONE
+@pytest.mark.usefixtures("magics", "names")
+def test_types_are_offered_for_as(shell: InteractiveShell) -> None:
+    import dataclasses
+
+    shell.user_ns["Point"] = dataclasses.make_dataclass("Point", ["x"])
+    offers = offered(shell, "%%copilot --as ")
+    assert {"int", "list[str]", "dict[str,int]", "DataFrame", "Point"} <= set(offers)
+    assert "orbit" not in offers
+    assert offered(shell, "%%copilot --as li") == ["list[str]", "list[int]"]
+    assert offered(shell, "%%copilot --as Lit") == ["\"Literal['a', 'b']\""]
+    assert offered(shell, "%%copilot --as \"Literal['a', ") == ["\"Literal['a', 'b']\""]
+    assert offered(shell, '%%copilot --as "list[s') == ['"list[str]"']
+    assert "--dry-run" in offered(shell, "%%copilot --as \"Literal['a', 'b']\" --dr")
+    assert "--dry-run" in offered(shell, "%%copilot --as Literal['a','b'] --dr")
+    assert offered(shell, "%%copilot --context ") == ["1", "2", "3", "5"]
+
+
+@pytest.mark.usefixtures("magics")
+def test_the_completion_is_taken_back(shell: InteractiveShell) -> None:
+    hooks = shell.strdispatchers["complete_command"]
+    matchers = getattr(shell.Completer, "custom_matchers", [])
+    assert matchers or any("copilot" in pattern.pattern for pattern in hooks.regexs)
+    shell.run_line_magic("unload_ext", "copilot_magic")
+    assert not matchers
+    assert not any("copilot" in pattern.pattern for pattern in hooks.regexs)
+    shell.run_line_magic("load_ext", "copilot_magic")
