@@ -17,11 +17,11 @@ from ..chat.prompt import Part, Prompt
 from ..errors import PictureError, UsageError
 from ..text import count_of, one_line, printable
 from .interpolate import Reference, fill, find_references
-from .secrets import Masker
+from .secrets.masker import Masker
 
 if TYPE_CHECKING:
     from .describe.description import Description
-    from .image import Picture
+    from .pictures.picture import Picture
 
 __all__ = ["Attachment", "Material", "Notebook", "gather"]
 
@@ -186,7 +186,7 @@ class _Gathering:
     def _take(self, expression: str, value: object) -> None:
         """Put a value in place, or attach it and name it there."""
         from .describe.describe import describe
-        from .image import picture_of
+        from .pictures.picture import picture_of
 
         name = one_line(expression, 200)
         if (short := _short(value)) is not None:
@@ -203,15 +203,17 @@ class _Gathering:
             self._add_picture(name, picture, value)
             self._in_place[expression] += f" (picture {len(self.parts)})"
             return
-        description = describe(value)
+        # Masked before it is cut: half a secret is hard to recognise.
+        shown = self.mask(value) if type(value) is str else value
+        description = describe(shown)
         if len(description.text) > self._budget:
-            description = describe(value, self._budget)
+            description = describe(shown, self._budget)
         self._record(name, description.kind, value)
         self._attach(_described(name, description), recorded=True)
 
     def _take_picture(self, wanted: object) -> None:
         """Attach the picture that the user asked to send along."""
-        from .image import picture_of
+        from .pictures.picture import picture_of
 
         name, value = "", wanted
         if isinstance(wanted, str):

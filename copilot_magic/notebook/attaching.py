@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import linecache
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..context.code.names import names_in
 from ..context.describe.describe import describe
 from ..context.describe.description import cut_middle
 from ..context.describe.failure import user_traceback
 from ..context.describe.userfiles import is_cell
 from ..context.gather import Attachment
-from ..context.names import names_in
 from ..errors import ExpressionError
 from ..text import one_line, printable
 from .history import cells_before
@@ -36,33 +36,45 @@ VARIABLES = 6
 NAMES = 100
 """How many names are sent if one is missing; the newest ones."""
 
+Mask = Callable[[str], str]
 
-def cells_attached(notebook: Notebook, count: int) -> list[Attachment]:
-    """Return the last `count` cells that ran, oldest first, each with its text output."""
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def cells_attached(notebook: Notebook, count: int, mask: Mask = _as_it_is) -> list[Attachment]:
+    """Return the last `count` cells that ran, oldest first, each with its text output.
+
+    Args:
+        notebook: Where they ran.
+        count: How many.
+        mask: Masks secrets, which has to be done before a text is cut.
+    """
     if not count or notebook.shell is None:
         return []
     attachments = []
     for cell in cells_before(notebook.shell, count):
         title = f"Cell {cell.number} of my notebook:"
         name = f"cell {cell.number}"
-        attachments.append(_shortened(title, cell.source, SOURCE, "python", name, "code"))
+        attachments.append(_shortened(title, mask(cell.source), SOURCE, "python", name, "code"))
         if cell.output.strip():
             title = f"The output of cell {cell.number}:"
-            attachments.append(_shortened(title, cell.output, OUTPUT))
+            attachments.append(_shortened(title, mask(cell.output), OUTPUT))
     return attachments
 
 
-def failure_attached(failure: Failure) -> list[Attachment]:
+def failure_attached(failure: Failure, mask: Mask = _as_it_is) -> list[Attachment]:
     """Return the cell that failed, and its traceback without the frames of libraries."""
     where = f"cell {failure.number}" if failure.number else "the cell that failed"
     attachments = []
     if failure.source.strip():
         title = f"The source of {where}:"
-        attachments.append(_shortened(title, failure.source, SOURCE, "python", where, "code"))
+        attachments.append(_shortened(title, mask(failure.source), SOURCE, "python", where, "code"))
     error = error_of_user(failure)
     return [
         *attachments,
-        *_called_cells(error, failure.source),
+        *_called_cells(error, failure.source, mask),
         Attachment(
             f"What {where} raised:",
             printable(user_traceback(error, TRACEBACK)),
@@ -79,7 +91,7 @@ def error_of_user(failure: Failure) -> BaseException:
     return error.__cause__ or error if isinstance(error, ExpressionError) else error
 
 
-def _called_cells(error: BaseException, source: str) -> list[Attachment]:
+def _called_cells(error: BaseException, source: str, mask: Mask) -> list[Attachment]:
     """Return the other cells that the failure went through, such as one with a function."""
     cells: dict[str, None] = {}
     traceback = error.__traceback__
@@ -90,7 +102,9 @@ def _called_cells(error: BaseException, source: str) -> list[Attachment]:
             cells[text] = None
         traceback = traceback.tb_next
     title = "Another cell of my notebook, which that one ran code of:"
-    return [_shortened(title, text, SOURCE, "python", "another cell", "code") for text in cells]
+    return [
+        _shortened(title, mask(text), SOURCE, "python", "another cell", "code") for text in cells
+    ]
 
 
 def variables_attached(failure: Failure, variables: Mapping[str, Any]) -> list[Attachment]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..chat.turn import Turn
-from ..context.code import find_code
-from ..context.names import missing_names, names_in, overwritten_names
+from ..context.code.find import find_code
+from ..context.code.names import missing_names, names_in, overwritten_names
 
 if TYPE_CHECKING:
     from .shell import Notebook

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ..context.code import find_code
+from ..context.code.find import find_code
 from ..errors import UsageError
 from ..views.diff import show_diff
 from .arguments import PromptLine
@@ -80,7 +80,7 @@ def _ask(notebook: Notebook, failure: Failure, words: str, instruction: str) -> 
         PromptLine(),
         expand=False,
         more=(
-            *failure_attached(failure),
+            *failure_attached(failure, notebook.masked),
             *variables_attached(failure, notebook.namespace.variables),
         ),
         instruction=instruction,

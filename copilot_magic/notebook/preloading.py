@@ -29,7 +29,7 @@ MODULES = (
     "pygments.lexers.python",
     "copilot_magic.notebook.asking",
     "copilot_magic.context.describe.describe",
-    "copilot_magic.context.image",
+    "copilot_magic.context.pictures.picture",
     "copilot_magic.notebook.commands",
     "copilot_magic.client.client",
     "copilot_magic.store.store",

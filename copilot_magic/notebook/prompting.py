@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..chat.prompt import Prompt
 from ..context.gather import Attachment, Material, gather
-from ..context.secrets import Masker
+from ..context.secrets.masker import Masker
 from ..errors import UsageError
 from .arguments import PromptLine
 from .namespace import Namespace
 from .shell import Notebook
 
 if TYPE_CHECKING:
-    from ..context.schema import AnswerType
+    from ..context.typed.answer_type import AnswerType
 
 __all__ = ["CODE_ONLY", "answer_type", "make_prompt", "masker_of"]
 
@@ -58,7 +58,8 @@ def make_prompt(
         UsageError: An expression or a picture cannot be used.
     """
     namespace = namespace or Namespace.of_shell(notebook.shell)
-    attachments = [*_attachments(notebook, line), *more]
+    masker = masker_of(notebook, namespace)
+    attachments = [*_attachments(notebook, line, masker), *more]
     instructions = [
         instruction,
         CODE_ONLY if line.code else "",
@@ -68,17 +69,20 @@ def make_prompt(
     prompt = line.prompt(text, notebook.next_cell_id())
     if wanted is not None:
         prompt = replace(prompt, schema=wanted.response_format["json_schema"])
-    return gather(prompt, namespace, masker_of(notebook, namespace), material, expand=expand)
+    return gather(prompt, namespace, masker, material, expand=expand)
 
 
-def _attachments(notebook: Notebook, line: PromptLine) -> list[Attachment]:
+def _attachments(notebook: Notebook, line: PromptLine, masker: Masker | None) -> list[Attachment]:
     """Return the cells and the failure that the options name."""
     if not line.context and not line.error:
         return []
     from .attaching import cells_attached, failure_attached
 
-    attachments = cells_attached(notebook, line.context)
-    return attachments + (failure_attached(notebook.last_failure()) if line.error else [])
+    mask = str if masker is None else masker.mask
+    attachments = cells_attached(notebook, line.context, mask)
+    if line.error:
+        attachments += failure_attached(notebook.last_failure(), mask)
+    return attachments
 
 
 def masker_of(notebook: Notebook, namespace: Namespace | None = None) -> Masker | None:
@@ -97,7 +101,7 @@ def answer_type(wanted: Any, namespace: Namespace) -> AnswerType | None:
     """
     if wanted is None:
         return None
-    from ..context.schema import AnswerType
+    from ..context.typed.answer_type import AnswerType
 
     if not isinstance(wanted, str):
         return AnswerType.of(wanted)

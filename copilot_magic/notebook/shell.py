@@ -83,13 +83,16 @@ class Notebook:
         self._announce()
         settings = self._settings()
         if settings.system and settings.mask_secrets:
-            settings = replace(settings, system=self.masked(settings.system))
+            settings = replace(settings, system=self._without_secrets(settings.system))
         self.session.settings = settings
         return self
 
     def masked(self, text: str) -> str:
-        """Return `text` without the secrets of the environment and of the user's variables."""
-        from ..context.secrets import Masker
+        """Return `text` without secrets, unless the user wants none masked."""
+        return self._without_secrets(text) if self.session.settings.mask_secrets else text
+
+    def _without_secrets(self, text: str) -> str:
+        from ..context.secrets.masker import Masker
 
         return Masker(self.namespace.variables, os.environ).mask(text)
 

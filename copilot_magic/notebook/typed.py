@@ -12,11 +12,11 @@ from ..chat.prompt import Prompt
 from ..chat.turn import Turn
 from ..context.describe.description import cut_middle
 from ..context.gather import Attachment
-from ..context.schema import LONGEST_LIST
+from ..context.typed.answer_type import LONGEST_LIST
 from ..text import printable
 
 if TYPE_CHECKING:
-    from ..context.schema import AnswerType
+    from ..context.typed.answer_type import AnswerType
     from .shell import Notebook
 
 __all__ = ["ask_typed"]

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from copilot_magic.chat.prompt import Prompt
-from copilot_magic.context.schema import AnswerType
+from copilot_magic.context.typed.answer_type import AnswerType
 from copilot_magic.context.typed.loose_json import BREAKS_OFF
 from copilot_magic.errors import BadRequestError, ServerError
 from copilot_magic.local import launcher

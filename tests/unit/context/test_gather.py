@@ -14,7 +14,7 @@ from pictures import PNG
 
 from copilot_magic.chat.prompt import Prompt
 from copilot_magic.context.gather import DATA, TOTAL, Attachment, Material, gather
-from copilot_magic.context.secrets import Masker
+from copilot_magic.context.secrets.masker import Masker
 from copilot_magic.errors import ExpressionError, UsageError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copilot_magic.context.secret_names import Kind, is_placeholder, is_random, is_secret, kind_of
+from copilot_magic.context.secrets.names import Kind, is_placeholder, is_random, is_secret, kind_of
 
 
 @pytest.mark.parametrize(

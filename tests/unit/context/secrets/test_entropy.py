@@ -7,7 +7,7 @@ import string
 
 import pytest
 
-from copilot_magic.context.entropy import random_tokens_in
+from copilot_magic.context.secrets.entropy import random_tokens_in
 
 TOKEN = "aB3dE5fG7hI9jK1lM3nO5pQ7"
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_magic.context.names import missing_names, names_in, overwritten_names
+from copilot_magic.context.code.names import missing_names, names_in, overwritten_names
 
 
 @pytest.mark.parametrize(

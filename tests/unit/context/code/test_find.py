@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_magic.context import code as module
-from copilot_magic.context.code import FoundCode, find_code
-from copilot_magic.context.python import Parsed, try_to_parse
+from copilot_magic.context.code import find as module
+from copilot_magic.context.code.find import FoundCode, find_code
+from copilot_magic.context.code.python import Parsed, try_to_parse
 
 # Name, answer, code, language, notes.
 ANSWERS: list[tuple[str, str, str, str, tuple[str, ...]]] = [

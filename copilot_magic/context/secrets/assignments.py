@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .secret_names import Kind, is_random, is_secret, kind_of
+from .names import Kind, is_random, is_secret, kind_of
 from .spans import Span
 
 __all__ = ["assignments_in"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copilot_magic.context.assignments import assignments_in
+from copilot_magic.context.secrets.assignments import assignments_in
 
 
 def found(text: str) -> list[tuple[str, str]]:

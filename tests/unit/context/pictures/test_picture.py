@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from copilot_magic.context.image import Picture, picture_of
+from copilot_magic.context.pictures.picture import Picture, picture_of
 from copilot_magic.errors import PictureError, UsageError
 
 Image: Any = pytest.importorskip("PIL.Image")
@@ -181,7 +181,7 @@ def test_code_of_an_object_that_raises_is_no_error_of_ours() -> None:
 
 def test_recognising_pictures_imports_no_library() -> None:
     code = (
-        "import sys; from copilot_magic.context.image import picture_of;"
+        "import sys; from copilot_magic.context.pictures.picture import picture_of;"
         "[picture_of(value) for value in (1, [1], {}, b'x', object())];"
         "print([name for name in ('PIL', 'matplotlib', 'numpy', 'plotly', 'IPython', 'pathlib')"
         " if name in sys.modules and name not in before])"

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from .secret_names import is_placeholder, is_random
+from .names import is_placeholder, is_random
 from .spans import Span
 
 __all__ = ["FORMAT_LABELS", "formats_in"]

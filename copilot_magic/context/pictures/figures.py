@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..errors import COMMAND, PictureError
-from ..text import one_line
+from ...errors import COMMAND, PictureError
+from ...text import one_line
 from .pixels import LONGEST
 
 __all__ = ["is_from", "matplotlib_figure", "plotly_png", "rendered"]

@@ -1,7 +1,7 @@
 """Secrets taken out of what is sent: those of the environment and the namespace, and any others.
 
-What a secret looks like: `secret_names` (by its variable's name), `secret_formats` (keys of known
-services), `assignments` (by the name beside it), `entropy` (randomness).
+What a secret looks like: `names` (by its variable's name), `formats` (keys of known services),
+`assignments` (by the name beside it), `entropy` (randomness), `cut` (what is left of one).
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from itertools import islice
 from urllib.parse import quote, quote_plus
 
 from .assignments import assignments_in
+from .cut import CUT_LABEL, cut_secrets_in
 from .entropy import RANDOM, random_tokens_in
-from .secret_formats import FORMAT_LABELS, formats_in
-from .secret_names import KIND_LABELS, Kind, is_secret, kind_of
+from .formats import FORMAT_LABELS, formats_in
+from .names import KIND_LABELS, Kind, is_secret, kind_of
 from .spans import Span, merged
 
 __all__ = ["Masker"]
@@ -24,7 +25,7 @@ __all__ = ["Masker"]
 _MASK = re.compile(r"\[masked: ([^\[\]\n]{1,80})\]")
 _NO_LABEL = re.compile(r"[^\w.-]")
 _UNNAMED = "secret"
-_LABELS = frozenset({_UNNAMED, RANDOM, *FORMAT_LABELS, *KIND_LABELS})
+_LABELS = frozenset({_UNNAMED, RANDOM, CUT_LABEL, *FORMAT_LABELS, *KIND_LABELS})
 # What stands in a mask's place may make its neighbours a secret: look again, but not for ever.
 _ROUNDS = 4
 _LONGEST = 10_000
@@ -92,6 +93,7 @@ class Masker:
             *formats_in(text),
             *assignments_in(text),
             *random_tokens_in(text),
+            *cut_secrets_in(text, self._forms),
         ]
         if not found:
             return []

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from secret_texts import HARMLESS, WITH_SECRETS
 
-from copilot_magic.context.secrets import Masker
+from copilot_magic.context.secrets.masker import Masker
 
 sre_parser: Any = importlib.import_module(
     "re._parser" if sys.version_info >= (3, 11) else "sre_parse"
@@ -376,7 +376,7 @@ def test_ten_times_the_text_is_ten_times_the_work(piece: str) -> None:
     masker.mask(piece * (200_000 // len(piece)))
 
 
-MODULES = ("assignments", "entropy", "secret_formats", "secret_names", "secrets")
+MODULES = ("assignments", "entropy", "cut", "formats", "names", "masker")
 
 
 def patterns(value: object) -> Iterator[re.Pattern[str]]:
@@ -392,7 +392,7 @@ def patterns(value: object) -> Iterator[re.Pattern[str]]:
 @pytest.mark.parametrize("module", MODULES)
 def test_no_pattern_repeats_without_limit_what_repeats_without_limit(module: str) -> None:
     """Such patterns may take a time exponential in the length of a text."""
-    names = vars(importlib.import_module(f"copilot_magic.context.{module}"))
+    names = vars(importlib.import_module(f"copilot_magic.context.secrets.{module}"))
     for pattern in patterns(list(names.values())):
         assert not _nested(sre_parser.parse(pattern.pattern, pattern.flags), False), pattern
 

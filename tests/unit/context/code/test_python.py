@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_magic.context.python import parse_cell, try_to_parse
+from copilot_magic.context.code.python import parse_cell, try_to_parse
 
 
 @pytest.mark.parametrize(

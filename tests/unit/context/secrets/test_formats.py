@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copilot_magic.context.secret_formats import FORMAT_LABELS, formats_in
+from copilot_magic.context.secrets.formats import FORMAT_LABELS, formats_in
 
 BASE62 = "aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5"
 

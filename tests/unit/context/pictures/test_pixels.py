@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from copilot_magic.context import pixels
-from copilot_magic.context.pixels import PictureFile, fit, fit_image, recognise
+from copilot_magic.context.pictures import pixels
+from copilot_magic.context.pictures.pixels import PictureFile, fit, fit_image, recognise
 from copilot_magic.errors import PictureError
 
 Image: Any = pytest.importorskip("PIL.Image")

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..chat.prompt import Part
-from ..errors import CopilotError, PictureError
-from ..text import one_line, without_credentials
+from ...chat.prompt import Part
+from ...errors import CopilotError, PictureError
+from ...text import one_line, without_credentials
 from .figures import is_from, matplotlib_figure, plotly_png, rendered
 from .pixels import PictureFile, fit, fit_image
 

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..markdown.render import CodeBlock, code_blocks
-from ..text import count_of, well_formed
+from ...markdown.render import CodeBlock, code_blocks
+from ...text import count_of, well_formed
 from .python import Parsed, parse_cell, try_to_parse
 
 __all__ = ["FoundCode", "find_code"]

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_magic.context.schema import LONGEST_LIST, AnswerType
+from copilot_magic.context.typed.answer_type import LONGEST_LIST, AnswerType
 from copilot_magic.errors import TypedAnswerError, UsageError
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -244,7 +244,7 @@ def test_what_is_no_type_is_refused_in_one_line(annotation: Any, said: str) -> N
 def test_no_library_is_loaded_for_a_plain_type() -> None:
     code = (
         "import sys\n"
-        "from copilot_magic.context.schema import AnswerType\n"
+        "from copilot_magic.context.typed.answer_type import AnswerType\n"
         "assert AnswerType.of(list[int]).parse('[1]') == [1]\n"
         "print({'pydantic', 'pandas', 'polars', 'numpy'} & set(sys.modules))\n"
     )

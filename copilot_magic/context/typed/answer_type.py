@@ -7,12 +7,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import TypedAnswerError, UsageError
-from .typed.annotations import form_of, is_annotation, readable
-from .typed.loose_json import BREAKS_OFF, json_problem, json_values
-from .typed.plain_types import Form, NotPlain, Text, Unusable
-from .typed.pydantic_types import PydanticForm
-from .typed.sketch import sketch
+from ...errors import TypedAnswerError, UsageError
+from .annotations import form_of, is_annotation, readable
+from .loose_json import BREAKS_OFF, json_problem, json_values
+from .plain_types import Form, NotPlain, Text, Unusable
+from .pydantic_types import PydanticForm
+from .sketch import sketch
 
 __all__ = ["LONGEST_LIST", "AnswerType"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from copilot_magic.context.figures import is_from, matplotlib_figure, plotly_png, rendered
-from copilot_magic.context.pixels import LONGEST, recognise
+from copilot_magic.context.pictures.figures import is_from, matplotlib_figure, plotly_png, rendered
+from copilot_magic.context.pictures.pixels import LONGEST, recognise
 from copilot_magic.errors import PictureError
 
 with warnings.catch_warnings():

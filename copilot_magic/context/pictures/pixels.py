@@ -12,8 +12,8 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import COMMAND, PictureError
-from ..text import one_line
+from ...errors import COMMAND, PictureError
+from ...text import one_line
 
 __all__ = ["LONGEST", "MOST_BYTES", "MOST_PIXELS", "PictureFile", "fit", "fit_image", "recognise"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_magic.context.spans import Span, merged
+from copilot_magic.context.secrets.spans import Span, merged
 
 
 def test_spans_that_overlap_become_one_with_the_longest_ones_name() -> None:

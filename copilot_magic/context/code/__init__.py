@@ -1,0 +1,1 @@
+"""Code taken from an answer, and the names that it needs and binds."""

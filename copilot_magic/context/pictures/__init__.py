@@ -1,0 +1,1 @@
+"""Figures and pictures as parts of a message."""

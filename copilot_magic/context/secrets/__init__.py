@@ -1,0 +1,1 @@
+"""Secrets masked in whatever is sent: by their name, their form and their randomness."""
