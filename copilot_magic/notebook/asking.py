@@ -60,12 +60,13 @@ def ask(prompt: str, *, show: bool = True, **options: Any) -> Any:
     if not prompt.strip():
         raise UsageError("the prompt is empty", "ask('…') needs some words")
     caller = sys._getframe(1)
+    shell = get_ipython()
+    is_cell = shell is not None and caller.f_locals is shell.user_ns
     how: dict[str, Any] = {
         "show": show,
-        "namespace": Namespace(caller.f_globals, caller.f_locals),
+        "namespace": None if is_cell else Namespace(caller.f_globals, caller.f_locals),
         "expand": _is_written_in(call, prompt),
     }
-    shell = get_ipython()
     magics = shell.magics_manager.registry.get("CopilotMagics") if shell is not None else None
     if magics is None:
         notebook = Notebook(shell, _session_of_process())

@@ -89,8 +89,10 @@ def masker_of(notebook: Notebook, namespace: Namespace | None = None) -> Masker 
     """Return what masks secrets, or None if the user wants none masked."""
     if not notebook.session.settings.mask_secrets:
         return None
-    namespace = namespace or Namespace.of_shell(notebook.shell)
-    return Masker(namespace.variables, os.environ)
+    variables = dict(notebook.namespace.variables)
+    if namespace is not None:
+        variables |= namespace.variables
+    return Masker(variables, os.environ)
 
 
 def answer_type(wanted: Any, namespace: Namespace) -> AnswerType | None:

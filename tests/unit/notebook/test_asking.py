@@ -9,10 +9,11 @@ import time
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from pictures import PNG
 from scripted_server import Exchange, ScriptedServer, answer
 
 from copilot_magic import ask
-from copilot_magic.errors import AuthenticationError, UsageError
+from copilot_magic.errors import AuthenticationError, ExpressionError, UsageError
 from copilot_magic.notebook.arguments import PromptLine
 from copilot_magic.notebook.asking import ask_prompt
 from copilot_magic.notebook.magics import CopilotMagics
@@ -135,3 +136,49 @@ def test_raw_shows_the_text_as_it_is(
     server.script(lambda exchange: answer(exchange, "**bold**"))
     ask_prompt(magics.notebook.up_to_date(), "hi", PromptLine(raw=True))
     assert capsys.readouterr().out == "**bold**\n"
+
+
+def test_ask_expands_only_a_text_that_is_written_in_the_call(
+    magics: CopilotMagics, server: ScriptedServer
+) -> None:
+    """Whoever wrote another text, such as one of a table, could run code here otherwise."""
+    local = 7
+    ask("Is it {{local}}?", show=False)
+    assert server.posts[-1]["messages"][-1]["content"] == "Is it 7?"
+    text = "Is it {{local}}?"
+    ask(text, show=False)
+    assert server.posts[-1]["messages"][-1]["content"] == "Is it {{local}}?"
+    ask(f"{text} {local}", show=False)
+    assert server.posts[-1]["messages"][-1]["content"] == "Is it {{local}}? 7"
+
+
+def test_ask_masks_the_secrets_of_the_notebook_and_of_the_caller(
+    magics: CopilotMagics, shell: InteractiveShell, server: ScriptedServer
+) -> None:
+    shell.user_ns["db_password"] = "hunter22-a"
+    api_key = "Kx82-zz91-Pq77"
+    ask(f"Use hunter22-a and {api_key}", show=False)
+    sent = server.posts[-1]["messages"][-1]["content"]
+    assert sent == "Use [masked: db_password] and [masked: api_key]"
+
+
+def test_ask_takes_pictures_as_objects_and_as_files(
+    magics: CopilotMagics, server: ScriptedServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "a picture.png"
+    file.write_bytes(PNG)
+    ask("Look", image=[PNG, str(file), file], show=False)
+    text, *pictures = server.posts[-1]["messages"][-1]["content"]
+    assert text == {"type": "text", "text": "Look"}
+    assert [part["type"] for part in pictures] == ["image_url"] * 3
+
+
+def test_the_error_of_an_expression_in_ask_begins_no_conversation(
+    magics: CopilotMagics, server: ScriptedServer
+) -> None:
+    nothing: dict[str, int] = {}
+    with pytest.raises(ExpressionError, match="KeyError"):
+        ask("Is it {{nothing['x']}}?", new=True, show=False)
+    assert not server.posts
+    assert nothing == {}
+    assert not magics.notebook.session.library.current.turns
