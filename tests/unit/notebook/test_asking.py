@@ -6,6 +6,7 @@ import inspect
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
