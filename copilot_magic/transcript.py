@@ -95,7 +95,9 @@ def to_markdown(
         # Before the answer: who reads it should know.
         if mark := _mark(turn):
             parts.append(f"*{_escaped(mark)}*")
-        if turn.answer:
+        if turn.schema and turn.answer:
+            parts.append(_fenced(turn.answer, "json"))
+        elif turn.answer:
             parts.append(turn.answer if _ends_closed(turn.answer) else _fenced(turn.answer))
     return well_formed("\n\n".join(parts)) + "\n"
 

@@ -184,11 +184,17 @@ class Exchange(Generator[Event, None, None]):
             self.ended = True
             self._join()
             turn.elapsed = spent + time.monotonic() - started
-            if replaced is not None and turn.answer and self._asking.may_be_remembered():
+            if replaced is not None and turn.answer and self._may_be_remembered(replaced):
                 turn.notes.append("an old gpt4free server may still know the prompt this replaced")
             if outdated := conversation.end(turn, replaced):
                 turn.notes.append(f"{count_of(outdated, 'later answer')} outdated")
             turn.notes += self._storage.write(lambda store: store.end_turn(conversation, turn))
+
+    def _may_be_remembered(self, replaced: Turn) -> bool:
+        """Say whether the server may know a replaced prompt that the new one does not repeat."""
+        said = replaced.expanded or replaced.prompt
+        repeats = self.turn.expanded.startswith(said)
+        return not repeats and self._asking.may_be_remembered()
 
     def _take(self, delta: Delta) -> None:
         """Put what one event adds into the turn."""

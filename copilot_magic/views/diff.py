@@ -97,7 +97,9 @@ def _bundle(lines: Sequence[_Line], notes: Sequence[str]) -> dict[str, str]:
     # Not in the style sheet, because an untrusted notebook drops that.
     pre = f"<pre><code>{code}\n</code></pre>"
     html = f'<div class="highlight copilot-code" dir="ltr" style="margin-bottom:1em">{pre}</div>'
-    html += "".join(f"<div><small>{escape(note)}</small></div>" for note in notes)
+    html += "".join(
+        f'<div><small class="copilot-mark">{escape(note)}</small></div>' for note in notes
+    )
     return {
         "text/html": root(html),
         "text/plain": "\n".join([*(line.plain for line in lines), *notes]),

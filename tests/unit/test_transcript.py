@@ -299,6 +299,11 @@ def test_a_prompt_with_data_is_asked_in_the_words_that_were_sent() -> None:
     assert cell["source"].endswith("ask(prompt)  # without 1 picture")
 
 
+def test_a_typed_answer_is_shown_as_json() -> None:
+    turn = Turn("How many?", answer='{"answer": 3}', schema={"type": "object"}, status="complete")
+    assert '```json\n{"answer": 3}\n```' in to_markdown(Conversation(turns=[turn]))
+
+
 def test_markdown_names_what_went_with_a_prompt_and_has_room_for_remarks() -> None:
     turn = Turn("Explain {{df}}", objects=({"name": "df", "kind": "DataFrame, 3 rows"},))
     text = to_markdown(Conversation(turns=[turn]), lambda turn: ["`df` changed since: 3 → 4 rows"])
