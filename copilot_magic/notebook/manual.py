@@ -23,24 +23,20 @@ The next ``%%copilot`` cell continues the conversation. The last answer is in ``
 what arrived is kept, and ``%copilot continue`` picks up from there. Re-running a cell asks again
 and replaces its earlier turn.
 
-Your variables, figures, cells and errors can be part of a prompt::
+A prompt can take your variables, figures, cells and errors along::
 
-    %%copilot
-    Which columns of {{{{df}}}} have outliers?       describes the DataFrame to the model
+    %%copilot --context 3
+    Which columns of {{{{df}}}} have outliers?
 
-    %%copilot --image fig                        sends a figure along
-    %%copilot --context 3                        sends the last three cells along
-    %%copilot --error                            sends the last exception along
+``{{{{df}}}}`` stands for a description of the variable, made for a model; any expression of yours can
+be in double braces. All other braces stay as they are. ``--image``, ``--context`` and ``--error``
+send a figure, the last cells or the last exception along. ``--dry-run`` shows exactly what would be
+sent. Passwords and keys are masked.
 
-Double braces around an expression are replaced by a short description of its value; other braces
-stay as they are. ``--dry-run`` shows exactly what would be sent. Passwords and keys are masked.
+The answer can be more than text: ``--code`` puts its code into the next cell, and ``--as`` makes
+it a value of a type::
 
-The answer can be more than text::
-
-    %%copilot --code                             puts the code into the next cell
-    Plot the sales per month of {{{{df}}}}.
-
-    %%copilot --as list[str] -o names            names is a list of strings
+    %%copilot --as list[str] -o names
     Name three French cities.
 
 When a cell has failed, ``%copilot fix`` corrects it and ``%copilot explain`` explains the error.

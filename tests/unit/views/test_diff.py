@@ -96,7 +96,7 @@ def test_a_notebook_shows_the_classes_that_themes_style(kernel_shell: Any) -> No
     shown = data["text/html"]
     assert '<span class="gd">- x = a.<b><u>pirce</u></b> + 1</span>' in shown
     assert '<span class="gi">+ x = a.<b><u>price</u></b> + 1</span>' in shown
-    assert "<small class="copilot-mark">overwrites `x`</small>" in shown
+    assert '<small class="copilot-mark">overwrites `x`</small>' in shown
     assert data["text/plain"] == f"{PLAIN}\noverwrites `x`"
 
 
