@@ -28,10 +28,10 @@ A prompt can take your variables, figures, cells and errors along::
     %%copilot --context 3
     Which columns of {{{{df}}}} have outliers?
 
-``{{{{df}}}}`` stands for a description of the variable, made for a model; any expression of yours can
-be in double braces. All other braces stay as they are. ``--image``, ``--context`` and ``--error``
-send a figure, the last cells or the last exception along. ``--dry-run`` shows exactly what would be
-sent. Passwords and keys are masked.
+``{{{{df}}}}`` stands for a description of the variable, made for a model; any expression of
+yours can be in double braces. All other braces stay as they are. ``--image``, ``--context`` and
+``--error`` send a figure, the last cells or the last exception along. ``--dry-run`` shows
+exactly what would be sent. Passwords and keys are masked.
 
 The answer can be more than text: ``--code`` puts its code into the next cell, and ``--as`` makes
 it a value of a type::
