@@ -32,6 +32,9 @@ TOTAL = 60_000
 LEAST = 500
 """Characters that each description may take, however many there are."""
 
+# How IPython names the source of the cells that ran.
+_CELL = re.compile(r"In\s*\[\s*-?\d+\s*\]|_i\d*|_ii+")
+
 _SHORT = 30  # characters of a string that stands in its place, in quotation marks
 
 
@@ -189,7 +192,7 @@ class _Gathering:
         from .pictures.picture import picture_of
 
         name = one_line(expression, 200)
-        if (short := _short(value)) is not None:
+        if (short := _short(value)) is not None and not _CELL.fullmatch(expression):
             self._in_place[expression] = short
             self._record(name, type(value).__name__, value)
             return
@@ -208,6 +211,8 @@ class _Gathering:
         description = describe(shown)
         if len(description.text) > self._budget:
             description = describe(shown, self._budget)
+        if type(value) is str and _CELL.fullmatch(expression):
+            description = replace(description, kind="the source of a cell", language="python")
         self._record(name, description.kind, value)
         self._attach(_described(name, description), recorded=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import subprocess
@@ -27,6 +28,9 @@ shell.run_cell("%%copilot\\nhello").raise_error()
 """
 
 
+ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|\][^\x07]*\x07|[=>])")
+
+
 class Terminal:
     """The screen of a terminal in which a program runs."""
 
@@ -34,6 +38,11 @@ class Terminal:
         self.process = process
         self._controller = controller
         self.text = ""
+
+    @property
+    def seen(self) -> str:
+        """Return the text without colours and movements."""
+        return ESCAPES.sub("", self.text)
 
     def type(self, keys: str) -> None:
         """Type `keys`."""
@@ -43,12 +52,14 @@ class Terminal:
         """Read what the program writes until `words` are there, or it has ended.
 
         Args:
-            words: What to wait for.
+            words: What to wait for, in whatever colours.
             seconds: How long to wait at most.
             after: Text after whose first occurrence the words are looked for.
         """
         deadline = time.monotonic() + seconds
-        while words not in self.text[self.text.find(after) :] and time.monotonic() < deadline:
+        while words not in self.seen.partition(after or "\0")[2 if after else 0] and (
+            time.monotonic() < deadline
+        ):
             readable, _, _ = select.select([self._controller], [], [], 0.1)
             if not readable:
                 continue
@@ -165,6 +176,7 @@ def test_code_is_in_the_next_prompt_and_runs_only_at_enter(server: ScriptedServe
         terminal.type("get_ipython().run_cell('%%copilot --code\\nJoin two words')\r")
         terminal.read_until("In [3]:")
         terminal.read_until(code, after="In [3]:")
+        assert code in terminal.seen.partition("In [3]:")[2]
         assert "ran now" not in terminal.text
         terminal.type("\r")
         assert "ran now" in terminal.read_until("ran now")

@@ -131,6 +131,11 @@ def test_what_is_recorded_of_objects_is_json() -> None:
     assert json.loads(json.dumps(objects)) == list(objects)
 
 
+def test_the_source_of_a_cell_is_code() -> None:
+    text = gathered("Explain {{In[1]}}", In=["", "x = 1"]).expanded
+    assert text.endswith("`In[1]` (the source of a cell):\n\n```python\nx = 1\n```")
+
+
 def test_pictures_become_parts_and_are_named() -> None:
     prompt = gathered("Look at {{p}}", p=PNG)
     assert prompt.expanded == "Look at `p` (picture 1)"
