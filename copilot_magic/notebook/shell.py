@@ -76,6 +76,7 @@ class Notebook:
             from ..session.session import Session
 
             self._session = Session(self._settings(), notebook=self._path)
+        self._session.find_secrets = self._find_secrets
         return self._session
 
     def up_to_date(self) -> Notebook:
@@ -83,18 +84,19 @@ class Notebook:
         self._announce()
         settings = self._settings()
         if settings.system and settings.mask_secrets:
-            settings = replace(settings, system=self._without_secrets(settings.system))
+            settings = replace(settings, system=self._find_secrets()(settings.system))
         self.session.settings = settings
         return self
 
     def masked(self, text: str) -> str:
         """Return `text` without secrets, unless the user wants none masked."""
-        return self._without_secrets(text) if self.session.settings.mask_secrets else text
+        return self._find_secrets()(text) if self.session.settings.mask_secrets else text
 
-    def _without_secrets(self, text: str) -> str:
+    def _find_secrets(self) -> Callable[[str], str]:
+        """Return what masks the secrets of the environment and of the user's variables."""
         from ..context.secrets.masker import Masker
 
-        return Masker(self.namespace.variables, os.environ).mask(text)
+        return Masker(self.namespace.variables, os.environ).mask
 
     def announce_soon(self, announcement: Callable[[Notebook], None]) -> None:
         """Call something when the running cell has ended, or before anything else is done."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ class Asking:
         client: The client to ask with.
         dialect: What the server is known to need.
         continues: The turn has a part of its answer already, and `prompt` asks for the rest.
+        mask: Masks the secrets in all that is sent, or None.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Asking:
         client: ChatClient,
         dialect: Dialect,
         continues: bool,
+        mask: Callable[[str], str] | None = None,
     ) -> None:
         self._prompt = prompt
         self._turn = turn
@@ -49,6 +51,7 @@ class Asking:
         self._client = client
         self._dialect = dialect
         self._continues = continues
+        self._mask = mask
         self._model = model_of(prompt.options, client.settings)
 
     def events(self) -> Generator[Delta | Waiting, None, None]:
@@ -128,6 +131,7 @@ class Asking:
             settings=self._client.settings,
             provider=provider,
             dialect=self._dialect,
+            mask=self._mask,
         )
 
     def _earlier(self) -> list[Turn]:

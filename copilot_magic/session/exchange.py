@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,7 @@ class Exchange(Generator[Event, None, None]):
         library: Where the conversation is kept.
         replaces: The turn to ask again; by default the one that the prompt's cell asked before.
         continues: The turn whose answer `prompt` continues, instead of a turn of its own.
+        mask: Masks the secrets in all that is sent, or None.
 
     Attributes:
         turn: The prompt's turn: its answer so far, its status, its notes.
@@ -66,6 +67,7 @@ class Exchange(Generator[Event, None, None]):
         library: Library,
         replaces: Turn | None = None,
         continues: Turn | None = None,
+        mask: Callable[[str], str] | None = None,
     ) -> None:
         from ..client.client import ChatClient
 
@@ -87,6 +89,7 @@ class Exchange(Generator[Event, None, None]):
             client=self._client,
             dialect=dialect,
             continues=self._continues,
+            mask=mask,
         )
         # Of the answer, what is not in the turn yet.
         self._pieces: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -31,11 +32,13 @@ class Session:
 
     Attributes:
         library: The conversations.
+        find_secrets: Returns what masks the secrets that are known by now, for one prompt.
     """
 
     def __init__(self, settings: Settings | None = None, *, notebook: str = "") -> None:
         self._settings = settings or Settings.from_environment()
         self.library = Library(self._settings, notebook)
+        self.find_secrets: Callable[[], Callable[[str], str]] | None = None
         self._client: ChatClient | None = None
         self._dialects: dict[str, Dialect] = {}
         self._exchanges: WeakSet[Exchange] = WeakSet()
@@ -132,6 +135,7 @@ class Session:
             settings=self._settings,
             provider=providers_of(prompt.options, self._settings)[0],
             dialect=self.dialect,
+            mask=self._mask(),
         ).body
 
     def close(self) -> None:
@@ -147,7 +151,14 @@ class Session:
             settings=self._settings,
             dialect=self.dialect,
             library=self.library,
+            mask=self._mask(),
             **turns,
         )
         self._exchanges.add(exchange)
         return exchange
+
+    def _mask(self) -> Callable[[str], str] | None:
+        """Return what masks secrets, or None if none are to be masked."""
+        if self.find_secrets is None or not self._settings.mask_secrets:
+            return None
+        return self.find_secrets()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -56,6 +56,7 @@ def make_request(
     settings: Settings,
     provider: str,
     dialect: Dialect,
+    mask: Callable[[str], str] | None = None,
 ) -> Request:
     """Return the request that asks `prompt` after `turns`, as the server needs it.
 
@@ -67,6 +68,7 @@ def make_request(
         settings: The server, and the model if the prompt names none.
         provider: The provider to ask.
         dialect: What the server is known to need.
+        mask: Masks secrets, also those of earlier turns; None sends every text as it is.
     """
     model = model_of(prompt.options, settings)
     out = outgoing(
@@ -80,13 +82,25 @@ def make_request(
         budget=dialect.budget(model),
     )
     body = request_body(
-        messages=out.messages,
+        messages=out.messages if mask is None else [_masked(m, mask) for m in out.messages],
         conversation_id=conversation_id,
         continuation=out.continuation,
         **{**_given(prompt.options, settings), "provider": provider},
         **_response_format(prompt),
     )
     return Request(dialect.adapt(body), out.thread, out.omitted, out.size, out.undecided)
+
+
+def _masked(message: Message, mask: Callable[[str], str]) -> Message:
+    """Return a message without secrets in its texts; pictures stay as they are."""
+    content = message["content"]
+    if isinstance(content, str):
+        return {**message, "content": mask(content)}
+    parts = [
+        {**part, "text": mask(part["text"])} if part.get("type") == "text" else part
+        for part in content
+    ]
+    return {**message, "content": parts}
 
 
 def request_body(

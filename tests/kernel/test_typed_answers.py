@@ -65,7 +65,7 @@ def test_a_typed_answer_is_valid_every_time_of_twenty(
 ) -> None:
     """A small model may write a list without end; the second try asks for a shorter one."""
     # The last token ends what would be endless; it leaves room for what is asked.
-    options = f'--new --as "{wanted}" -o v --max-tokens 160'
+    options = f'--new --as "{wanted}" -o v --max-tokens 256'
     for subject in SUBJECTS:
         run = serving.copilot(question.format(subject), options)
         assert run.reply["status"] == "ok", run.error

@@ -13,6 +13,8 @@ from asking import ask, text_of
 from asking import prompt as prompt_of
 from scripted_server import Exchange, ScriptedServer, answer
 
+from copilot_magic.chat.prompt import Prompt
+from copilot_magic.chat.turn import Turn
 from copilot_magic.errors import (
     AuthenticationError,
     CutError,
@@ -354,3 +356,18 @@ def test_other_settings_take_effect_with_the_next_prompt(
         text_of(ask(session, "two"))
         assert len(other.posts) == 1
         assert len(other.posts[0]["messages"]) == 3
+
+
+def test_secrets_of_earlier_turns_are_masked_in_what_is_sent_and_not_in_memory(
+    session: Session, server: ScriptedServer
+) -> None:
+    session.library.current.turns.append(Turn("I am key-1", answer="Hi, key-1", status="complete"))
+    session.find_secrets = lambda: lambda text: text.replace("key-1", "[masked]")
+    ask(session, "And key-1?")
+    sent = [message["content"] for message in server.posts[-1]["messages"]]
+    assert sent == ["I am [masked]", "Hi, [masked]", "And [masked]?"]
+    assert session.preview(Prompt("key-1"))["messages"][-1]["content"] == "[masked]"
+    assert session.library.current.turns[0].prompt == "I am key-1"
+    session.settings = replace(session.settings, mask_secrets=False)
+    ask(session, "And key-1?")
+    assert "key-1" in server.posts[-1]["messages"][0]["content"]
