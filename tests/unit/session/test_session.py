@@ -363,11 +363,11 @@ def test_secrets_of_earlier_turns_are_masked_in_what_is_sent_and_not_in_memory(
 ) -> None:
     session.library.current.turns.append(Turn("I am key-1", answer="Hi, key-1", status="complete"))
     session.find_secrets = lambda: lambda text: text.replace("key-1", "[masked]")
-    ask(session, "And key-1?")
+    text_of(ask(session, "And key-1?"))
     sent = [message["content"] for message in server.posts[-1]["messages"]]
     assert sent == ["I am [masked]", "Hi, [masked]", "And [masked]?"]
     assert session.preview(Prompt("key-1"))["messages"][-1]["content"] == "[masked]"
     assert session.library.current.turns[0].prompt == "I am key-1"
     session.settings = replace(session.settings, mask_secrets=False)
-    ask(session, "And key-1?")
+    text_of(ask(session, "And key-1?"))
     assert "key-1" in server.posts[-1]["messages"][0]["content"]
