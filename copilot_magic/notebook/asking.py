@@ -10,7 +10,7 @@ from collections import deque
 from contextlib import closing
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from executing import Source
 from IPython.core.getipython import get_ipython
@@ -28,7 +28,18 @@ from .hints import CONTINUE, with_hints
 from .interrupts import one_interrupt, without_traceback
 from .shell import Notebook
 
-__all__ = ["ask", "ask_prompt", "preview_prompt", "show_exchange"]
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = [
+    "ask",
+    "ask_prompt",
+    "asked_name",
+    "keep_answer",
+    "notebook_of",
+    "preview_prompt",
+    "show_exchange",
+]
 
 
 def ask(prompt: str, *, show: bool = True, **options: Any) -> Answer:
@@ -53,15 +64,12 @@ def ask(prompt: str, *, show: bool = True, **options: Any) -> Answer:
     line = PromptLine.of(options)
     if not prompt.strip():
         raise UsageError("the prompt is empty", "ask('…') needs some words")
-    shell = get_ipython()
-    magics = shell.magics_manager.registry.get("CopilotMagics") if shell is not None else None
-    if magics is None:
-        notebook = Notebook(shell, _session_of_process())
+    notebook, has_magics = notebook_of(get_ipython())
+    if not has_magics:
         answer = ask_prompt(notebook, prompt, line, show=show)
     else:
         with with_hints():
-            notebook = magics.notebook.up_to_date()
-            answer = ask_prompt(notebook, prompt, line, show=show)
+            answer = ask_prompt(notebook.up_to_date(), prompt, line, show=show)
     if show:
         # The cell has just shown it; IPython would show it again as the cell's result.
         answer._shown = True
@@ -90,6 +98,14 @@ def _is_printed() -> bool:
     )
 
 
+def notebook_of(shell: InteractiveShell | None) -> tuple[Notebook, bool]:
+    """Return the notebook of `shell`, and whether its magics are loaded."""
+    magics = shell.magics_manager.registry.get("CopilotMagics") if shell is not None else None
+    if magics is None:
+        return Notebook(shell, _session_of_process()), False
+    return magics.notebook, True
+
+
 @cache
 def _session_of_process() -> Session:
     return Session()
@@ -113,7 +129,7 @@ def ask_prompt(notebook: Notebook, text: str, line: PromptLine, *, show: bool = 
     if not show:
         with closing(exchange):
             deque(exchange, maxlen=0)
-        return _keep_answer(notebook, exchange)
+        return keep_answer(notebook, exchange)
     return show_exchange(notebook, exchange, options=line.options, raw=line.raw, out=line.out)
 
 
@@ -145,7 +161,7 @@ def show_exchange(
     settings, turn = notebook.session.settings, exchange.turn
     view = open_view(
         notebook.shell,
-        asked=_asked(options or turn.options, notebook.session),
+        asked=asked_name(options or turn.options, notebook.session),
         remote_images=settings.remote_images,
         raw=raw,
     )
@@ -162,11 +178,11 @@ def show_exchange(
             if shown.status == "streaming":  # it was interrupted before it had begun
                 shown.status = "interrupted"
             view.finish(shown, Footer.of(shown, exchange.conversation.name, CONTINUE))
-            answer = _keep_answer(notebook, exchange, out)
+            answer = keep_answer(notebook, exchange, out)
     return answer
 
 
-def _keep_answer(notebook: Notebook, exchange: Exchange, out: str | None = None) -> Answer:
+def keep_answer(notebook: Notebook, exchange: Exchange, out: str | None = None) -> Answer:
     """Return the answer, or what arrived of it; it is the last answer of the notebook from now."""
     answer = Answer.of(exchange.turn, exchange.conversation.conversation_id)
     if answer or answer.reasoning:
@@ -208,7 +224,7 @@ def _readable(content: Content) -> str:
     return "\n".join([text_of(content), *(f"[{kind}]" for kind in kinds)])
 
 
-def _asked(options: Options, session: Session) -> str:
+def asked_name(options: Options, session: Session) -> str:
     """Return whom the user waits for; a provider only if the server is known to have providers."""
     settings = session.settings
     if settings.is_local_model:

@@ -248,6 +248,12 @@ def _retry(notebook: Notebook) -> None:
     show_exchange(notebook, notebook.session.retry())
 
 
+def _panel(notebook: Notebook, name: str) -> None:
+    from .panel import show_panel
+
+    show_panel(notebook, name)
+
+
 def _code(notebook: Notebook, number: str) -> None:
     from ..markdown.render import code_blocks
 
@@ -317,6 +323,7 @@ COMMANDS = {
         Command("continue", "", "continue an answer that was cut off", _continue),
         Command("retry", "", "ask the last prompt again, replacing its turn", _retry),
         Command("drop", "[N]", "take a turn out, the last one or number N of show", _drop),
+        Command("panel", "[NAME]", "show the chat panel", _panel),
         Command("code", "[N]", "put a code block of the last answer into the next cell", _code),
         Command("models", "", "the models that the server offers", _models),
         Command("providers", "", "the providers that the server offers", _providers),

@@ -12,6 +12,7 @@ from ..errors import NameTakenError, UnknownConversationError, UsageError
 from ..settings import Settings
 from ..text import count_of, free_name
 from .storage import Storage
+from .watching import News, Watchers
 
 if TYPE_CHECKING:
     from ..store.restore import Restored
@@ -28,11 +29,16 @@ class Library:
         settings: The conversation file, and the system message of new conversations.
         notebook: The notebook's path, or an empty string. Its last conversation is continued, and
             its name is the name of its first one.
+
+    Attributes:
+        storage: The conversation file.
+        watchers: Those who are told what happens to the conversations.
     """
 
     def __init__(self, settings: Settings, notebook: str = "") -> None:
         self._private: set[str] = set()  # the turns that were asked while nothing was to be kept
         self.storage = Storage(settings.store, self._in_memory, self._private)
+        self.watchers = Watchers()
         self._settings = settings
         self._notebook = notebook
         self._current: Conversation | None = None
@@ -106,8 +112,14 @@ class Library:
         with self._lock:
             if name and self._find(name) is not None:
                 raise _taken(name)
-            self._current = self._add(Conversation(name or self._free_name()))
+            self._current = self.add(name)
+            self.watchers.tell(News())
             return self._current
+
+    def add(self, name: str = "") -> Conversation:
+        """Start a new conversation as `new` does, but leave the current one current."""
+        with self._lock:
+            return self._add(Conversation(name or self._free_name()))
 
     def use(self, name: str) -> Conversation:
         """Make the conversation of this name, or of this id, the current one.
@@ -117,6 +129,7 @@ class Library:
         """
         with self._lock:
             self._current = self.find(name)
+            self.watchers.tell(News())
             return self._current
 
     def find(self, name: str) -> Conversation:
@@ -157,6 +170,7 @@ class Library:
                 raise _taken(name)
             self.storage.demand(lambda store: store.rename(conversation_id, name))
             conversation.name = name
+            self.watchers.tell(News())
 
     def forget(self, name: str) -> list[str]:
         """Delete a conversation permanently, in memory and in the file; return notes on it.
@@ -171,6 +185,7 @@ class Library:
             self._known.pop(conversation.conversation_id, None)
             if conversation is self._current:
                 self.new()
+            self.watchers.tell(News())
             kept = self.storage.demand(lambda store: store.files_kept_aside()) or []
         return [f"it may still be in {file}, kept when the file was restored" for file in kept]
 
@@ -186,6 +201,7 @@ class Library:
                 raise NameTakenError("this conversation is here already", name=conversation_id)
             conversation.name = self._free_name(conversation.name)
             self._current = self._add(conversation)
+            self.watchers.tell(News())
         return self.storage.write(lambda store: _save(store, conversation, self._notebook))
 
     def summaries(self, search: str = "") -> list[Summary]:
