@@ -115,8 +115,6 @@ class ChatPanel(anywidget.AnyWidget):
         if message.get("kind") == "stop":
             worker.stop()
         self._notebook.up_to_date()
-        if message.get("kind") in ("hello", "ask"):
-            worker.start()
         prompt = None
         if message.get("kind") == "ask":
             try:

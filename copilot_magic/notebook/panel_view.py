@@ -185,7 +185,7 @@ class LiveTurn:
         self.turn = turn
         self.is_dirty = True
         self.has_ended = False
-        self.error: list[str] = []
+        self.error: Sequence[str] = ()
         self._answer = Growing(remote_images=remote_images)
         self._reasoning = Growing(remote_images=remote_images)
 
@@ -200,7 +200,7 @@ class LiveTurn:
         self._reasoning.restart()
         self.is_dirty = True
 
-    def finish(self, error: list[str]) -> None:
+    def finish(self, error: Sequence[str]) -> None:
         """Take the whole answer: the turn has ended."""
         self._answer.finish(self.turn.answer)
         self._reasoning.finish(self.turn.reasoning)
