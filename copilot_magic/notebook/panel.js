@@ -18,6 +18,7 @@ const SUGGESTIONS = [
   "Explain list comprehensions with three short examples",
 ];
 const PICTURE_SIDE = 1280, PICTURE_BYTES = 4_000_000, FILE_BYTES = 200_000;
+const WAIT = "Wait until the answer has ended, or stop it";
 const drafts = new WeakMap();
 let count = 0;
 
@@ -256,7 +257,10 @@ class Panel {
   ask() {
     const text = this.box.value;
     if (!text.trim() || this.gone || this.reading) return;
-    if (!this.stop.hidden) return this.say(["Wait until the answer has ended, or stop it"]);
+    if (!this.stop.hidden) {
+      this.say([WAIT]);
+      return;
+    }
     this.say([]);
     const content = { text, pictures: [], files: [] };
     for (const { kind, name, value } of this.attached) {
@@ -371,6 +375,10 @@ class Panel {
 
   take_ack({ id }) {
     this.sent.delete(id);
+  }
+
+  take_roll() {
+    this.tell("here", { view: this.view });
   }
 
   take_reset(message) {
@@ -491,7 +499,7 @@ class Panel {
     turn.actions.hidden = true;
     turn.assistant = node("article", "cp-assistant", { "aria-label": "Assistant" }, turn.thoughts,
       node("div", "jp-RenderedHTMLCommon", {},
-        node("div", "copilot-answer mathjax_ignore tex2jax_ignore", { dir: "ltr" }, turn.answer)),
+        node("div", "cp-answer copilot-answer mathjax_ignore tex2jax_ignore", { dir: "ltr" }, turn.answer)),
       turn.status, turn.footer, turn.actions);
     turn.root = node("div", "cp-turn", {}, you, turn.assistant);
     return turn;
@@ -559,6 +567,7 @@ class Panel {
     this.stop.hidden = !arriving;
     this.send.hidden = arriving;
     this.root.classList.toggle("cp-busy", arriving || this.pending.size > 0);
+    if (!arriving && this.notice.textContent.startsWith(WAIT)) this.say([]);
     if (had && !this.root.contains(document.activeElement)) this.box.focus();
     this.empty.hidden = Boolean(this.loading || this.turns.size || this.pending.size);
     this.wait();

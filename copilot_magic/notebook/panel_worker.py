@@ -177,6 +177,9 @@ class PanelWorker:
         kind, name = message.get("kind"), str(message.get("id", ""))
         if kind == "hello":
             self._hello(str(message.get("view", "")))
+        elif kind == "here":
+            self._views.add(str(message.get("view", "")))
+            self._gone_at = None
         elif kind == "bye":
             self._views.discard(str(message.get("view", "")))
             if not self._views:
@@ -311,7 +314,9 @@ class PanelWorker:
     # What the front end shows
 
     def _hello(self, view: str) -> None:
-        self._views.add(view)
+        # Views of a page that was closed or loaded again say no goodbye, so all are counted anew.
+        self._views = {view}
+        self._showing.send({"kind": "roll"})
         self._gone_at = None
         self._showing.conversation = self._current()
         self._showing.welcome(view)
