@@ -74,6 +74,10 @@ class Showing:
         self._number += 1
         self._transmit({**message, "n": self._number})
 
+    def refuse(self, name: str, lines: Sequence[str]) -> None:
+        """Say why the front end's message of this id was not done."""
+        self.send({"kind": "refused", "id": name, "lines": list(lines)})
+
     @property
     def next_at(self) -> float | None:
         """Return when there is something to do next, on the monotonic clock; None if nothing is."""

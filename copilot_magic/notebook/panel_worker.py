@@ -11,7 +11,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -24,24 +23,18 @@ from ..session.exchange import Exchange
 from ..session.watching import News
 from ..text import one_line
 from ..wire.chunks import Waiting
-from .asking import keep_answer
-from .hints import next_step
+from .panel_asking import PanelAsking, error_lines, fault_line
 from .panel_showing import Showing
 from .panel_view import Message
 from .shell import Notebook
 
-__all__ = ["PanelWorker", "error_lines"]
+__all__ = ["PanelWorker"]
 
 GRACE = 5.0
 """Seconds without any view after which the panel's work ends."""
 
 LISTED = 50
 """Conversations that the picker lists at most; a search finds the others."""
-
-
-def error_lines(error: CopilotError) -> list[str]:
-    """Return what happened, and below it what to do about it."""
-    return [error.message, *next_step(error).split("\n")]
 
 
 class PanelWorker:
@@ -72,12 +65,11 @@ class PanelWorker:
         self._inbox: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._starting = threading.Lock()
         self._runs = False
-        self._exchanges: set[Exchange] = set()
         self._views: set[str] = set()
         self._gone_at: float | None = None  # when the work ends, since the last view went away
         self._dirty: set[str] = set()  # the turns about which there is news in the inbox
         self._handled: deque[str] = deque(maxlen=200)
-        self._held: deque[tuple[Conversation, str, Callable[[], Exchange]]] = deque()
+        self._asking = PanelAsking(notebook, self._inbox.put, self._showing)
 
     # These are called in the kernel's thread, or in any other.
 
@@ -137,9 +129,7 @@ class PanelWorker:
                 pass
         finally:
             self._library.watchers.remove(self._hear)
-            self._held.clear()
-            for exchange in list(self._exchanges):
-                exchange.stop()
+            self._asking.stop()
 
     def _do_next(self) -> bool:
         """Wait for the next thing to do, and do it; return False if the work has ended."""
@@ -159,7 +149,7 @@ class PanelWorker:
         except CopilotError as error:
             self._notice(error_lines(error))
         except Exception as error:  # noqa: BLE001  (the user hears of it, and the panel goes on)
-            self._notice([_fault(error)])
+            self._notice([fault_line(error)])
             time.sleep(1)  # it may fail again at once
         return True
 
@@ -197,9 +187,11 @@ class PanelWorker:
         if kind == "ask" and prompt is not None:
             replaced = self.turn(message.get("replaces"))
             asked = replace(prompt, options=replace(prompt.options, model=self._showing.model))
-            self._ask(name, lambda: session.ask(asked, conversation, replaces=replaced))
+            self._asking.ask(
+                conversation, name, lambda: session.ask(asked, conversation, replaces=replaced)
+            )
         elif kind == "retry":
-            self._ask(name, lambda: self._retry(conversation))
+            self._asking.ask(conversation, name, lambda: self._retry(conversation))
         elif kind == "undo":
             self._undo()
         elif kind == "new":
@@ -220,44 +212,7 @@ class PanelWorker:
             self._look()
 
     def _refuse(self, name: str, error: CopilotError) -> None:
-        self._showing.send({"kind": "refused", "id": name, "lines": error_lines(error)})
-
-    def _ask(self, name: str, make: Callable[[], Exchange]) -> None:
-        """Ask, or wait until the answer before it has ended."""
-        self._held.append((self._showing.conversation, name, make))
-        self._ask_held()
-
-    def _ask_held(self) -> None:
-        for held in list(self._held):
-            conversation, name, make = held
-            if any(turn.status == "streaming" for turn in list(conversation.turns)):
-                continue
-            self._held.remove(held)
-            try:
-                exchange = make()
-            except CopilotError as error:
-                self._refuse(name, error)
-                continue
-            self._showing.asked[exchange.turn.id] = name
-            self._exchanges.add(exchange)
-            threading.Thread(
-                target=self._drain, args=(exchange,), name="copilot-panel-answer", daemon=True
-            ).start()
-            return  # the others wait for this one
-
-    def _drain(self, exchange: Exchange) -> None:
-        """Have it answered, in a thread of its own; what arrives is heard as news."""
-        try:
-            with closing(exchange):
-                deque(exchange, maxlen=0)
-        except CopilotError:
-            pass  # the news have it
-        except Exception as error:  # noqa: BLE001  (nobody else would hear of it)
-            lines = [_fault(error)]
-            self._inbox.put(lambda: self._notice(lines))
-        finally:
-            self._exchanges.discard(exchange)
-            keep_answer(self._notebook, exchange)
+        self._showing.refuse(name, error_lines(error))
 
     def _retry(self, conversation: Conversation) -> Exchange:
         last = _last_of(conversation)
@@ -342,7 +297,7 @@ class PanelWorker:
                 self._take_error(turn, error_lines(news.error))
             showing.compare()
         if news.event is None:
-            self._ask_held()
+            self._asking.go_on()
 
     def _look(self) -> None:
         """Show the conversation that is to be shown now, as it is now."""
@@ -357,8 +312,7 @@ class PanelWorker:
         if turn in self._showing.conversation.turns:
             self._showing.errors[turn.id] = lines
         elif turn.id in self._showing.asked:
-            name = self._showing.asked.pop(turn.id)
-            self._showing.send({"kind": "refused", "id": name, "lines": lines})
+            self._showing.refuse(self._showing.asked.pop(turn.id), lines)
 
 
 def _detail(turns: int, last_used: float, first_prompt: str) -> str:
@@ -372,7 +326,3 @@ def _last_of(conversation: Conversation) -> Turn:
     if not turns:
         raise UsageError("nothing has been asked yet", "Ask something first")
     return turns[-1]
-
-
-def _fault(error: Exception) -> str:
-    return one_line(f"The panel has failed: {type(error).__name__}: {error}")

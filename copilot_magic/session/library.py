@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -29,16 +30,12 @@ class Library:
         settings: The conversation file, and the system message of new conversations.
         notebook: The notebook's path, or an empty string. Its last conversation is continued, and
             its name is the name of its first one.
-
-    Attributes:
-        storage: The conversation file.
-        watchers: Those who are told what happens to the conversations.
     """
 
     def __init__(self, settings: Settings, notebook: str = "") -> None:
         self._private: set[str] = set()  # the turns that were asked while nothing was to be kept
         self.storage = Storage(settings.store, self._in_memory, self._private)
-        self.watchers = Watchers()
+        self.watchers = Watchers()  # of what happens to them
         self._settings = settings
         self._notebook = notebook
         self._current: Conversation | None = None
@@ -119,7 +116,8 @@ class Library:
     def add(self, name: str = "") -> Conversation:
         """Start a new conversation as `new` does, but leave the current one current."""
         with self._lock:
-            return self._add(Conversation(name or self._free_name()))
+            free = PurePath(self._notebook).stem or time.strftime("%Y-%m-%d %H:%M")
+            return self._add(Conversation(name or _free_name(free, self._in_memory())))
 
     def use(self, name: str) -> Conversation:
         """Make the conversation of this name, or of this id, the current one.
@@ -199,7 +197,7 @@ class Library:
             conversation_id = conversation.conversation_id
             if self._find(conversation_id) is not None:
                 raise NameTakenError("this conversation is here already", name=conversation_id)
-            conversation.name = self._free_name(conversation.name)
+            conversation.name = _free_name(conversation.name, self._in_memory())
             self._current = self._add(conversation)
             self.watchers.tell(News())
         return self.storage.write(lambda store: _save(store, conversation, self._notebook))
@@ -258,11 +256,6 @@ class Library:
             conversation.update(newer)
         return True
 
-    def _free_name(self, wanted: str = "") -> str:
-        """Return a name that no conversation of this kernel has; the file ensures its own."""
-        wanted = wanted or PurePath(self._notebook).stem or time.strftime("%Y-%m-%d %H:%M")
-        return free_name(wanted, {known.name for known in self._in_memory()}.__contains__)
-
     def _latest(self) -> Conversation | None:
         """Return the notebook's last conversation, if it has one with an answer."""
         if not self._notebook:
@@ -292,6 +285,11 @@ class Library:
             if forgotten is self._current:
                 self._current = new
             return new
+
+
+def _free_name(wanted: str, known: Iterable[Conversation]) -> str:
+    """Return a name that no conversation of this kernel has; the file ensures its own."""
+    return free_name(wanted, {conversation.name for conversation in known}.__contains__)
 
 
 def _continues(conversation: Conversation) -> str:

@@ -33,6 +33,7 @@ class Chat:
         """Run a cell that shows a panel; return the panel when it is there."""
         chat = cls(notebook, notebook.run(source))
         expect(chat.box).to_be_visible()
+        chat.send.scroll_into_view_if_needed()
         return chat
 
     def ask(self, text: str) -> None:

@@ -144,10 +144,12 @@ def test_an_edited_message_is_asked_again_and_later_answers_are_outdated(
     assert [m["content"].strip() for m in server.posts[2]["messages"]] == ["changed"]
 
 
-def test_conversations_are_found_by_what_was_said_in_them(notebook: Notebook) -> None:
+def test_conversations_are_found_by_what_was_said_in_them(
+    notebook: Notebook, front_end: str
+) -> None:
     chat = Chat.show(notebook)
-    chat.ask("about zebras")
-    expect(chat.answers).to_have_text("You said: about zebras")
+    chat.ask(f"about zebras in {front_end}")
+    expect(chat.answers).to_have_text(f"You said: about zebras in {front_end}")
     chat.has_ended()
     name = chat.conversation.input_value()
     chat.press("New conversation")
@@ -158,13 +160,13 @@ def test_conversations_are_found_by_what_was_said_in_them(notebook: Notebook) ->
     chat.ask("about lions")
     expect(chat.answers).to_have_text("You said: about lions")
     chat.conversation.click()
-    chat.conversation.fill("ZEBRA")
+    chat.conversation.fill(f"ZEBRAS IN {front_end}")
     options = chat.root.get_by_role("option")
     expect(options).to_have_count(1)
-    expect(options).to_contain_text("about zebras")
+    expect(options).to_contain_text(f"about zebras in {front_end}")
     chat.conversation.press("ArrowDown")
     chat.conversation.press("Enter")
-    expect(chat.said).to_have_text("about zebras")
+    expect(chat.said).to_have_text(f"about zebras in {front_end}")
     expect(chat.conversation).to_have_value(name)
     # It is the notebook's conversation: cells ask in it, too.
     index = notebook.run("%copilot status")
@@ -218,21 +220,54 @@ def test_cells_and_panels_show_the_same_conversation(
     expect(notebook.output(index)).to_contain_text("The second.")
 
 
+SUBSHELLS = """
+how => {
+    const context = window.jupyterapp.shell.currentWidget.sessionContext;
+    context.session.kernel.commsOverSubshells = how;
+}
+"""
+
+
 def test_a_prompt_waits_for_the_running_cell_and_is_then_asked(
     notebook: Notebook, server: ScriptedServer
 ) -> None:
+    """A kernel without subshells takes no message of a widget while a cell runs."""
+    notebook.page.evaluate(SUBSHELLS, "disabled")
+    try:
+        chat = Chat.show(notebook)
+        index = notebook.run("import time\nprint('began')\ntime.sleep(3)", wait=False)
+        expect(notebook.output(index)).to_contain_text("began")
+        chat.ask("after the cell")
+        expect(chat.said).to_have_text("after the cell")
+        expect(chat.log).to_contain_text("Waiting until the running cell has ended")
+        assert not server.posts
+        notebook.wait()
+        expect(chat.answers).to_have_text("You said: after the cell")
+        chat.has_ended()
+        expect(chat.log).not_to_contain_text("Waiting")
+        assert len(server.posts) == 1
+    finally:
+        notebook.page.evaluate(SUBSHELLS, "perCommTarget")
+
+
+def test_with_subshells_a_prompt_is_asked_and_stopped_while_a_cell_runs(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
     chat = Chat.show(notebook)
-    index = notebook.run("import time\nprint('began')\ntime.sleep(3)", wait=False)
-    expect(notebook.output(index)).to_contain_text("began")
-    chat.ask("after the cell")
-    expect(chat.said).to_have_text("after the cell")
-    expect(chat.log).to_contain_text("Waiting until the running cell has ended")
-    assert not server.posts
-    notebook.wait()
-    expect(chat.answers).to_have_text("You said: after the cell")
+    chat.ask("first")
     chat.has_ended()
-    expect(chat.log).not_to_contain_text("Waiting")
-    assert len(server.posts) == 1
+    script = Paced("Some words. And more.", 12, stop_at=12)
+    server.script(script)
+    index = notebook.run("import time\nprint('began')\ntime.sleep(60)", wait=False)
+    expect(notebook.output(index)).to_contain_text("began")
+    chat.ask("during the cell")
+    expect(chat.answers.last).to_contain_text("Some words.")
+    chat.stop.click()
+    chat.has_ended()
+    expect(chat.log).to_contain_text("interrupted")
+    assert notebook.page.evaluate("() => Promise.race([window.ran, 'runs'])") == "runs"
+    notebook.interrupt()
+    notebook.wait()
 
 
 def test_an_answer_goes_on_while_cells_run_and_are_interrupted(
@@ -481,11 +516,16 @@ def test_taking_the_output_away_ends_the_panels_work(
         "() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')"
     )
     assert gone.wait(20)
+    # Also those of the tests before, some seconds later.
     index = notebook.run(
-        "import threading\n"
-        "print([t.name for t in threading.enumerate() if t.name.startswith('copilot-panel')])"
+        "import threading, time\n"
+        "names = lambda: [t.name for t in threading.enumerate() if 'panel' in t.name]\n"
+        "end = time.monotonic() + 15\n"
+        "while names() and time.monotonic() < end:\n"
+        "    await __import__('asyncio').sleep(0.1)\n"
+        "print(names())"
     )
-    expect(notebook.output(index)).to_contain_text("[]")
+    expect(notebook.output(index)).to_have_text("[]")
 
 
 def test_two_hundred_turns_are_shown_in_their_order(
