@@ -20,6 +20,7 @@ from ..chat.prompt import Prompt
 from ..chat.turn import Turn
 from ..errors import CopilotError, UsageError
 from ..session.exchange import Exchange
+from ..session.session import Session
 from ..session.watching import News
 from ..text import one_line
 from ..wire.chunks import Waiting
@@ -109,7 +110,7 @@ class PanelWorker:
 
     def refuse(self, message: Message, error: CopilotError) -> None:
         """Say that what a message wants cannot be done."""
-        self.put(lambda: self._refuse(str(message.get("id", "")), error))
+        self.put(lambda: self._showing.refuse(str(message.get("id", "")), error_lines(error)))
 
     def _hear(self, news: News) -> None:
         """Take the news; of a turn that is arriving, one piece in the inbox is enough."""
@@ -179,7 +180,7 @@ class PanelWorker:
             try:
                 self._do(kind, message, name, prompt)
             except CopilotError as error:
-                self._refuse(name, error)
+                self._showing.refuse(name, error_lines(error))
         self._showing.send({"kind": "ack", "id": name})
 
     def _do(self, kind: Any, message: Message, name: str, prompt: Prompt | None) -> None:
@@ -198,7 +199,7 @@ class PanelWorker:
             if self._own is None:
                 self._library.new()
             else:
-                self._own = self._library.add()
+                self._own = self._library.new(current=False)
             self._look()
         elif kind == "use":
             self._use(str(message.get("conversation", "")))
@@ -210,9 +211,6 @@ class PanelWorker:
             chosen = message.get("model")
             self._showing.model = None if chosen is None else str(chosen)
             self._look()
-
-    def _refuse(self, name: str, error: CopilotError) -> None:
-        self._showing.refuse(name, error_lines(error))
 
     def _retry(self, conversation: Conversation) -> Exchange:
         last = _last_of(conversation)
@@ -249,21 +247,7 @@ class PanelWorker:
 
     def _list_models(self) -> None:
         """Fetch the list of models, in a thread of its own."""
-        session = self._notebook.session
-        problem = ""
-        names: list[str] = []
-        try:
-            names = session.client.models()
-        except CopilotError as error:
-            problem = error.message
-        default = session.settings.model
-        first = {
-            "value": None,
-            "label": default or "Server's default",
-            "detail": "set in this notebook" if default else "",
-        }
-        found = [first, *({"value": name, "label": name, "detail": ""} for name in names)]
-        message = {"kind": "options", "of": "model", "options": found, "problem": problem}
+        message = models_message(self._notebook.session)
         self._inbox.put(lambda: self._showing.send(message))
 
     # What the front end shows
@@ -326,3 +310,21 @@ def _last_of(conversation: Conversation) -> Turn:
     if not turns:
         raise UsageError("nothing has been asked yet", "Ask something first")
     return turns[-1]
+
+
+def models_message(session: Session) -> Message:
+    """Return the message with the models that the server offers, or with why it names none."""
+    problem = ""
+    names: list[str] = []
+    try:
+        names = session.client.models()
+    except CopilotError as error:
+        problem = error.message
+    default = session.settings.model
+    first = {
+        "value": None,
+        "label": default or "Server's default",
+        "detail": "set in this notebook" if default else "",
+    }
+    found = [first, *({"value": name, "label": name, "detail": ""} for name in names)]
+    return {"kind": "options", "of": "model", "options": found, "problem": problem}

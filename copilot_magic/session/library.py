@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -97,8 +96,8 @@ class Library:
                 self._current = None
             return restored
 
-    def new(self, name: str = "") -> Conversation:
-        """Start a new conversation and make it the current one.
+    def new(self, name: str = "", *, current: bool = True) -> Conversation:
+        """Start a new conversation, and make it the current one unless `current` is False.
 
         Args:
             name: Its name; without one it is named after the notebook, or the time.
@@ -109,15 +108,9 @@ class Library:
         with self._lock:
             if name and self._find(name) is not None:
                 raise _taken(name)
-            self._current = self.add(name)
-            self.watchers.tell(News())
-            return self._current
-
-    def add(self, name: str = "") -> Conversation:
-        """Start a new conversation as `new` does, but leave the current one current."""
-        with self._lock:
-            free = PurePath(self._notebook).stem or time.strftime("%Y-%m-%d %H:%M")
-            return self._add(Conversation(name or _free_name(free, self._in_memory())))
+            new = self._add(Conversation(name or self._free_name()))
+            self._current = new if current else self._current
+            return new
 
     def use(self, name: str) -> Conversation:
         """Make the conversation of this name, or of this id, the current one.
@@ -197,9 +190,8 @@ class Library:
             conversation_id = conversation.conversation_id
             if self._find(conversation_id) is not None:
                 raise NameTakenError("this conversation is here already", name=conversation_id)
-            conversation.name = _free_name(conversation.name, self._in_memory())
+            conversation.name = self._free_name(conversation.name)
             self._current = self._add(conversation)
-            self.watchers.tell(News())
         return self.storage.write(lambda store: _save(store, conversation, self._notebook))
 
     def summaries(self, search: str = "") -> list[Summary]:
@@ -227,6 +219,7 @@ class Library:
     def _add(self, conversation: Conversation) -> Conversation:
         conversation.system = conversation.system or self._settings.system
         self._known[conversation.conversation_id] = conversation
+        self.watchers.tell(News())  # who looks, waits for the lock
         return conversation
 
     def _find(self, name: str) -> Conversation | None:
@@ -255,6 +248,11 @@ class Library:
         if newer is not None:
             conversation.update(newer)
         return True
+
+    def _free_name(self, wanted: str = "") -> str:
+        """Return a name that no conversation of this kernel has; the file ensures its own."""
+        wanted = wanted or PurePath(self._notebook).stem or time.strftime("%Y-%m-%d %H:%M")
+        return free_name(wanted, {known.name for known in self._in_memory()}.__contains__)
 
     def _latest(self) -> Conversation | None:
         """Return the notebook's last conversation, if it has one with an answer."""
@@ -285,11 +283,6 @@ class Library:
             if forgotten is self._current:
                 self._current = new
             return new
-
-
-def _free_name(wanted: str, known: Iterable[Conversation]) -> str:
-    """Return a name that no conversation of this kernel has; the file ensures its own."""
-    return free_name(wanted, {conversation.name for conversation in known}.__contains__)
 
 
 def _continues(conversation: Conversation) -> str:

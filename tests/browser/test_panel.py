@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from browser.axe import fetch_axe, violations
 from browser.chat import Chat
 from browser.notebooks import Jupyter, Notebook
 from browser.test_answers import Paced, as_markdown, words, words_in
@@ -601,3 +602,49 @@ def test_a_saved_notebook_shows_the_conversation_without_a_kernel(
         expect(page.get_by_text("<b>A question</b>").filter(visible=True)).to_have_count(1)
         page.wait_for_timeout(1000)
         assert not page.get_by_text("Error displaying widget").filter(visible=True).count()
+
+
+EVERYTHING = (
+    "# Title\n\nSome **bold** words, `code` and a [link](https://example.org/).\n\n"
+    "```python\nimport math\n\n"
+    "def f(x: int) -> str:  # a comment\n    return 'text' + str(x)\n```\n\n"
+    "| a | b |\n| - | - |\n| 1 | 2 |\n\n> quoted\n\n- [x] done\n- [ ] to do\n\n$$\\sum_i x_i$$\n"
+)
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return fetch_axe(tmp_path_factory.mktemp("axe"))
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_an_accessibility_checker_finds_nothing_serious(
+    notebook: Notebook, server: ScriptedServer, axe: str, theme: str
+) -> None:
+    """In an empty panel, in one with an answer, an error, a list, and in a cell's answer."""
+    try:
+        notebook.theme(theme)
+        chat = Chat.show(notebook)
+        notebook.page.wait_for_timeout(300)
+        assert violations(notebook.page, axe, ".copilot-panel") == []
+        server.script(lambda exchange: answer(exchange, EVERYTHING))
+        chat.ask("Everything, please")
+        chat.has_ended()
+        server.script(lambda exchange: exchange.reply(401, {"error": {"message": "no key"}}))
+        chat.ask("And more")
+        expect(chat.log.get_by_role("alert")).to_be_visible()
+        chat.has_ended()
+        chat.conversation.click()
+        expect(chat.root.get_by_role("option").first).to_be_visible()
+        chat.conversation.press("ArrowDown")
+        notebook.page.wait_for_timeout(300)
+        assert violations(notebook.page, axe, ".copilot-panel") == []
+        chat.conversation.press("Escape")
+        server.script(lambda exchange: answer(exchange, EVERYTHING))
+        index = notebook.ask("Everything, in a cell")
+        expect(notebook.output(index)).to_contain_text("to do")
+        notebook.cell(index).scroll_into_view_if_needed()
+        notebook.page.wait_for_timeout(300)
+        assert violations(notebook.page, axe, ".copilot-part") == []
+    finally:
+        notebook.theme("Light")
