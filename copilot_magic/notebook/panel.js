@@ -160,6 +160,7 @@ class Panel {
     model.on("msg:custom", this.hear);
     model.on("comm_live_update", this.lost);
     this.clock = setInterval(() => this.tick(), 500);
+    // Here the layout is known; to ask for it after each message would cost a layout each time.
     this.growth = new ResizeObserver(() => this.follow());
     this.growth.observe(this.turnList);
     this.growth.observe(this.log);
@@ -211,7 +212,7 @@ class Panel {
     file.hidden = true;
     file.addEventListener("change", () => { this.addFiles([...file.files]); file.value = ""; });
     this.send = button("Send", "send", () => this.ask(), "cp-round");
-    this.stop = button("Stop", "stop", () => this.halt(), "cp-round");
+    this.stop = button("Stop", "stop", () => this.halt(), "cp-round cp-filled");
     this.stop.hidden = true;
     const foot = node("div", "cp-composer", {}, this.notes, this.box,
       node("div", "cp-tools", {}, button("Attach a file", "attach", () => file.click()), file,
@@ -279,6 +280,7 @@ class Panel {
     this.showNotes();
     this.pinned = true;
     this.update();
+    this.follow();
     this.box.focus();
   }
 
@@ -397,7 +399,8 @@ class Panel {
 
   take_turns({ turns, after, done }) {
     if (done) this.loading = false;
-    const height = this.log.scrollHeight, top = this.log.scrollTop;
+    const stays = !this.pinned && after === "";
+    const height = stays && this.log.scrollHeight, top = stays && this.log.scrollTop;
     let at = after ? this.turns.get(after)?.root : null;
     for (const state of turns) {
       this.unpend(state.asked);
@@ -410,7 +413,7 @@ class Panel {
       this.grow(turn, "answer", { html: state.answer });
       this.finish(turn);
     }
-    if (!this.pinned && after === "") this.log.scrollTop = top + this.log.scrollHeight - height;
+    if (stays) this.log.scrollTop = top + this.log.scrollHeight - height;
   }
 
   take_remove({ id }) {
@@ -571,7 +574,6 @@ class Panel {
     if (had && !this.root.contains(document.activeElement)) this.box.focus();
     this.empty.hidden = Boolean(this.loading || this.turns.size || this.pending.size);
     this.wait();
-    this.follow();
   }
 
   wait() {
