@@ -164,6 +164,12 @@ class Panel {
     this.growth = new ResizeObserver(() => this.follow());
     this.growth.observe(this.turnList);
     this.growth.observe(this.log);
+    this.sight = new IntersectionObserver((seen) => {
+      for (const { target, isIntersecting } of seen) {
+        target.turn.near = isIntersecting;
+        this.typeset(target.turn);
+      }
+    }, { root: this.log, rootMargin: "600px" });
     this.tell("hello", { view: this.view });
   }
 
@@ -171,6 +177,7 @@ class Panel {
     this.tell("bye", { view: this.view });
     clearInterval(this.clock);
     this.growth.disconnect();
+    this.sight.disconnect();
     this.model.off("msg:custom", this.hear);
     this.model.off("comm_live_update", this.lost);
   }
@@ -505,13 +512,18 @@ class Panel {
         node("div", "cp-answer copilot-answer mathjax_ignore tex2jax_ignore", { dir: "ltr" }, turn.answer)),
       turn.status, turn.footer, turn.actions);
     turn.root = node("div", "cp-turn", {}, you, turn.assistant);
+    turn.root.turn = turn;
+    this.sight.observe(turn.root);
     return turn;
   }
 
   grow(turn, part, { cut, html, keep, tail }) {
     const settled = turn[part];
     if (cut !== undefined) while (settled.children.length > cut) settled.lastElementChild.remove();
-    if (html) this.settle(place(settled, html));
+    if (html) {
+      this.settle(place(settled, html));
+      this.typeset(turn);
+    }
     if (tail !== undefined) {
       const whole = (turn.tails[part] || "").slice(0, keep) + tail;
       turn.tails[part] = whole;
@@ -525,18 +537,24 @@ class Panel {
     if (part === "reasoning" && (html || tail)) turn.thoughts.hidden = false;
   }
 
-  // Give code its button, and let the front end set formulas if it can.
+  // Give code its button.
   settle(added) {
-    const typesetter = (this.model.widget_manager?.rendermime ?? this.model.widget_manager?._rendermime)?.latexTypesetter;
     for (const element of added) {
       const blocks = [element, ...element.querySelectorAll(".copilot-code")];
       for (const block of blocks.filter((one) => one.matches(".copilot-code:not(.copilot-more, .copilot-cont)"))) {
         const code = block.querySelector("code");
         if (code) block.append(button("Copy code", "copy", (event) => this.copied(event, code.textContent, true), "cp-copy"));
       }
-      if (!typesetter) continue;
-      const formulas = [element, ...element.querySelectorAll(".mathjax_process")];
-      for (const formula of formulas.filter((one) => one.matches(".mathjax_process"))) typesetter.typeset(formula);
+    }
+  }
+
+  // Let the front end set the settled formulas of a turn that is in view, or soon will be, if it can.
+  typeset(turn) {
+    const typesetter = (this.model.widget_manager?.rendermime ?? this.model.widget_manager?._rendermime)?.latexTypesetter;
+    if (!typesetter || !turn.near) return;
+    for (const formula of turn.assistant.querySelectorAll(".cp-settled .mathjax_process:not(.cp-set)")) {
+      formula.classList.add("cp-set");
+      typesetter.typeset(formula);
     }
   }
 
@@ -566,13 +584,17 @@ class Panel {
   update() {
     const arriving = [...this.turns.values()].some((turn) => turn.state.status === "streaming");
     const had = this.root.contains(document.activeElement);
-    this.log.setAttribute("aria-busy", String(arriving));
-    this.stop.hidden = !arriving;
-    this.send.hidden = arriving;
+    if (arriving !== this.arriving) {
+      this.arriving = arriving;
+      this.log.setAttribute("aria-busy", String(arriving));
+      this.stop.hidden = !arriving;
+      this.send.hidden = arriving;
+    }
     this.root.classList.toggle("cp-busy", arriving || this.pending.size > 0);
     if (!arriving && this.notice.textContent.startsWith(WAIT)) this.say([]);
     if (had && !this.root.contains(document.activeElement)) this.box.focus();
-    this.empty.hidden = Boolean(this.loading || this.turns.size || this.pending.size);
+    const isEmpty = !this.loading && !this.turns.size && !this.pending.size;
+    if (this.empty.hidden === isEmpty) this.empty.hidden = !isEmpty;
     this.wait();
   }
 
@@ -581,7 +603,7 @@ class Panel {
       if (turn.state.status !== "streaming") continue;
       const left = Math.ceil((turn.until - Date.now()) / 1000);
       const passed = Math.floor((Date.now() - turn.since) / 1000);
-      if (!turn.waiting) turn.status.replaceChildren();
+      if (!turn.waiting) status(turn.status, "");
       else if (left > 0) status(turn.status, turn.waiting, `next try in ${left} s`);
       else if (Date.now() - turn.since > 400) status(turn.status, turn.waiting, passed ? `${passed} s` : "");
     }
@@ -630,19 +652,22 @@ class Panel {
     if (rest < 8) this.pinned = true;
     else if (scrollTop < this.top - 1) this.pinned = false;
     this.top = scrollTop;
-    this.jump.hidden = this.pinned;
+    if (this.jump.hidden !== this.pinned) this.jump.hidden = this.pinned;
   }
 
   follow() {
     if (this.pinned) this.log.scrollTop = this.log.scrollHeight;
     this.top = this.log.scrollTop;
-    this.jump.hidden = this.pinned;
+    if (this.jump.hidden !== this.pinned) this.jump.hidden = this.pinned;
   }
 }
 
 function status(parent, words, time) {
   const shown = parent.firstElementChild;
-  if (!words) return parent.replaceChildren();
+  if (!words) {
+    if (shown) shown.parentElement.replaceChildren();
+    return;
+  }
   if (shown?.dataset.words !== words) {
     parent.replaceChildren(node("span", "cp-words", { role: "status", "data-words": words }, words), node("span", "cp-time", { "aria-hidden": "true" }));
   }
