@@ -20,6 +20,7 @@ from ..chat.prompt import Prompt
 from ..chat.turn import Turn
 from ..errors import CopilotError, UsageError
 from ..session.exchange import Exchange
+from ..session.library import Library
 from ..session.session import Session
 from ..session.watching import News
 from ..text import one_line
@@ -66,6 +67,7 @@ class PanelWorker:
         self._inbox: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._starting = threading.Lock()
         self._runs = False
+        self._wanted = 0  # how many messages of the front end are in the inbox
         self._views: set[str] = set()
         self._gone_at: float | None = None  # when the work ends, since the last view went away
         self._dirty: set[str] = set()  # the turns about which there is news in the inbox
@@ -77,7 +79,8 @@ class PanelWorker:
     def put(self, work: Callable[[], None]) -> None:
         """Do `work` in the panel's thread, which starts if need be."""
         with self._starting:
-            self._inbox.put(work)
+            self._wanted += 1
+            self._inbox.put(lambda: self._do_wanted(work))
             if self._runs:
                 return
             self._runs = True
@@ -124,6 +127,7 @@ class PanelWorker:
     # All that follows runs in the panel's thread.
 
     def _work(self) -> None:
+        self._gone_at = None
         self._library.watchers.add(self._hear)
         try:
             while self._do_next():
@@ -139,20 +143,25 @@ class PanelWorker:
             work = self._inbox.get(timeout=self._until_next())
         except Empty:
             work = self._showing.go_on
-        if work is None or (self._gone_at is not None and time.monotonic() >= self._gone_at):
-            with self._starting:
-                self._gone_at = None
-                self._runs = not self._inbox.empty()
-            return self._runs
         try:
-            work()
-            self._showing.go_on()
+            if work is not None:
+                work()
+                self._showing.go_on()
         except CopilotError as error:
             self._notice(error_lines(error))
         except Exception as error:  # noqa: BLE001  (the user hears of it, and the panel goes on)
             self._notice([fault_line(error)])
             time.sleep(1)  # it may fail again at once
-        return True
+        if work is not None and (self._gone_at is None or time.monotonic() < self._gone_at):
+            return True
+        with self._starting:
+            self._runs = work is not None and self._wanted > 0
+        return self._runs
+
+    def _do_wanted(self, work: Callable[[], None]) -> None:
+        with self._starting:
+            self._wanted -= 1
+        work()
 
     def _until_next(self) -> float | None:
         """Return the seconds until there is something to do; None if nothing is."""
@@ -204,7 +213,8 @@ class PanelWorker:
         elif kind == "use":
             self._use(str(message.get("conversation", "")))
         elif kind == "search":
-            self._search(str(message.get("text", "")))
+            found = conversations_message(self._library, str(message.get("text", "")))
+            self._showing.send(found)
         elif kind == "models":
             threading.Thread(target=self._list_models, daemon=True).start()
         elif kind == "model":
@@ -231,19 +241,6 @@ class PanelWorker:
         else:
             self._own = self._library.find(conversation_id)
         self._look()
-
-    def _search(self, text: str) -> None:
-        found = [
-            {
-                "value": summary.conversation_id,
-                "label": summary.name,
-                "detail": _detail(summary.turns, summary.last_used, summary.first_prompt),
-            }
-            for summary in self._library.summaries(text)[:LISTED]
-        ]
-        self._showing.send(
-            {"kind": "options", "of": "conversation", "options": found, "text": text}
-        )
 
     def _list_models(self) -> None:
         """Fetch the list of models, in a thread of its own."""
@@ -297,6 +294,19 @@ class PanelWorker:
             self._showing.errors[turn.id] = lines
         elif turn.id in self._showing.asked:
             self._showing.refuse(self._showing.asked.pop(turn.id), lines)
+
+
+def conversations_message(library: Library, text: str) -> Message:
+    """Return the message with the conversations that have `text` in them."""
+    found = [
+        {
+            "value": summary.conversation_id,
+            "label": summary.name,
+            "detail": _detail(summary.turns, summary.last_used, summary.first_prompt),
+        }
+        for summary in library.summaries(text)[:LISTED]
+    ]
+    return {"kind": "options", "of": "conversation", "options": found}
 
 
 def _detail(turns: int, last_used: float, first_prompt: str) -> str:

@@ -19,6 +19,9 @@ from copilot_magic.notebook.magics import CopilotMagics
 from copilot_magic.notebook.panel import ChatPanel
 from copilot_magic.notebook.panel_view import PAGES
 
+# ipywidgets 7 is older than the traitlets that are installed with it.
+pytestmark = pytest.mark.filterwarnings("ignore:Deprecated in traitlets 4.1")
+
 
 class Front:
     """What a shell publishes and a widget sends, in a shell that passes for a kernel's."""

@@ -19,6 +19,7 @@ from copilot_magic.chat.turn import Turn
 from copilot_magic.notebook.panel_worker import PanelWorker
 from copilot_magic.notebook.shell import Notebook
 from copilot_magic.session.session import Session
+from copilot_magic.session.watching import News
 from copilot_magic.settings import Settings
 
 
@@ -403,4 +404,22 @@ def test_a_fault_is_told_and_the_panel_goes_on(
     until(lambda: "notice" in panel.front_end.kinds())
     assert "ZeroDivisionError" in panel.front_end.last("notice")["lines"][0]
     panel.say("ask", text="a")
+    panel.shows("You said: a")
+
+
+def test_news_do_not_keep_a_panel_going_that_nobody_sees(panels: Panels, session: Session) -> None:
+    panel = panels(grace=0.2)
+    panel.say("bye", view="a")
+    stop = threading.Event()
+
+    def chatter() -> None:
+        while not stop.wait(0.001):
+            session.library.watchers.tell(News())
+
+    talking = threading.Thread(target=chatter)
+    talking.start()
+    until(lambda: not any(t.name == "copilot-panel" for t in threading.enumerate()), 5)
+    stop.set()
+    talking.join()
+    panel.hello().say("ask", text="a")
     panel.shows("You said: a")
