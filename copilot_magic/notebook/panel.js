@@ -20,6 +20,9 @@ const SUGGESTIONS = [
 const PICTURE_SIDE = 1280, PICTURE_BYTES = 4_000_000, FILE_BYTES = 200_000;
 const WAIT = "Wait until the answer has ended, or stop it";
 const drafts = new WeakMap();
+// Milliseconds without an answer after which an idle kernel does not know the panel any more, and
+// after which it is to be said that this may be so.
+const SILENT = 10_000, UNCLEAR = 20_000;
 let count = 0;
 
 function node(tag, className = "", attributes = {}, ...children) {
@@ -156,7 +159,10 @@ class Panel {
     this.gone = false;
     this.build(el);
     this.hear = (message) => this.take(message);
-    this.lost = () => this.tell("hello", { view: this.view });
+    this.lost = () => {
+      this.suspect = true;
+      this.tell("hello", { view: this.view });
+    };
     model.on("msg:custom", this.hear);
     model.on("comm_live_update", this.lost);
     this.clock = setInterval(() => this.tick(), 500);
@@ -366,6 +372,7 @@ class Panel {
   // What the kernel sends
 
   take(message) {
+    this.suspect = false;
     if (this.gone) this.live();
     if (message.kind === "reset" && (!message.to || message.to === this.view)) {
       this.next = message.n;
@@ -608,14 +615,16 @@ class Panel {
       else if (Date.now() - turn.since > 400) status(turn.status, turn.waiting, passed ? `${passed} s` : "");
     }
     const kernel = this.model.widget_manager?.kernel;
-    const waits = [...this.sent.values()].filter(({ since }) => Date.now() - since > 400);
-    const busy = !kernel || kernel.status === "busy";
-    for (const { turn } of this.pending.values()) {
-      status(turn.status, !waits.length ? "" : busy ? "Waiting until the running cell has ended" : "Waiting for the kernel", "");
-    }
-    const longest = Math.max(0, ...waits.map(({ since }) => Date.now() - since));
+    const waits = [...this.sent.values()].map(({ since }) => Date.now() - since).filter((passed) => passed > 400);
+    const longest = Math.max(0, ...waits);
+    let words = "";
+    // Not every front end tells what the kernel does.
+    if (!kernel && longest > UNCLEAR) words = "The kernel has not answered yet. If it was restarted, run the panel's cell again";
+    else if (longest) words = !kernel || kernel.status === "busy" ? "Waiting until the running cell has ended" : "Waiting for the kernel";
+    for (const { turn } of this.pending.values()) status(turn.status, words, "");
     const dead = kernel && ["dead", "restarting", "autorestarting", "terminating"].includes(kernel.status);
-    if (!this.gone && waits.length && (dead || (kernel && kernel.status === "idle" && longest > 4000))) this.die();
+    const silent = kernel?.status === "idle" && longest > (this.suspect ? 3000 : SILENT);
+    if (!this.gone && longest && (dead || silent)) this.die();
   }
 
   tick() {

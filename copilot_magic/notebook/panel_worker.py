@@ -175,6 +175,7 @@ class PanelWorker:
 
     def _handle(self, message: Message, prompt: Prompt | None) -> None:
         kind, name = message.get("kind"), str(message.get("id", ""))
+        self._showing.send({"kind": "ack", "id": name})
         if kind == "hello":
             self._hello(str(message.get("view", "")))
         elif kind == "here":
@@ -190,7 +191,6 @@ class PanelWorker:
                 self._do(kind, message, name, prompt)
             except CopilotError as error:
                 self._showing.refuse(name, error_lines(error))
-        self._showing.send({"kind": "ack", "id": name})
 
     def _do(self, kind: Any, message: Message, name: str, prompt: Prompt | None) -> None:
         conversation, session = self._showing.conversation, self._notebook.session

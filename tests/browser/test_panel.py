@@ -26,6 +26,8 @@ def notebook(opened: Notebook, server: ScriptedServer) -> Iterator[Notebook]:
     opened.page.evaluate(
         "() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')"
     )
+    ours = [text for text in opened.messages if re.search("anywidget|blob:|Uncaught", text)]
+    assert not ours
 
 
 def test_enter_sends_and_shift_enter_breaks_the_line(
@@ -615,6 +617,23 @@ EVERYTHING = (
 @pytest.fixture(scope="session")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     return fetch_axe(tmp_path_factory.mktemp("axe"))
+
+
+def test_the_panel_follows_the_theme(notebook: Notebook) -> None:
+    chat = Chat.show(notebook)
+    chat.ask("a")
+    expect(chat.answers).to_have_text("You said: a")
+    chat.box.fill("a draft")
+    looks = "node => [getComputedStyle(node).color, getComputedStyle(node).backgroundColor]"
+    light = chat.root.evaluate(looks)
+    try:
+        notebook.theme("Dark")
+        dark = chat.root.evaluate(looks)
+    finally:
+        notebook.theme("Light")
+    assert not set(light) & set(dark)
+    assert chat.root.evaluate(looks) == light
+    expect(chat.box).to_have_value("a draft")
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
