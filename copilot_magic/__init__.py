@@ -12,14 +12,24 @@ if TYPE_CHECKING:
     from .client.client import ChatClient
     from .errors import CopilotError
     from .notebook.asking import ask
+    from .notebook.panel import ChatPanel
     from .settings import Settings
 
 __version__ = "0.1.0"
-__all__ = ["Answer", "ChatClient", "Conversation", "CopilotError", "Settings", "ask"]
+__all__ = [
+    "Answer",
+    "ChatClient",
+    "ChatPanel",
+    "Conversation",
+    "CopilotError",
+    "Settings",
+    "ask",
+]
 
 _HOMES = {
     "Answer": "chat.answer",
     "ChatClient": "client.client",
+    "ChatPanel": "notebook.panel",
     "Conversation": "chat.conversation",
     "CopilotError": "errors",
     "Settings": "settings",

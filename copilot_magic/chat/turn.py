@@ -147,7 +147,8 @@ class Turn:
 
         These are the words in which each view, export and list says it.
         """
-        outdated = "outdated: an earlier answer has changed; re-run this cell"
+        again = "re-run this cell" if self.cell_id else "ask it again"
+        outdated = f"outdated: an earlier answer has changed; {again}"
         marks = [self.outcome, "replayed" if self.replayed else "", outdated if self.stale else ""]
         return [mark for mark in marks if mark]
 

@@ -128,7 +128,7 @@ def gather(
         expanded="" if text == masked_text else text,
         parts=(*prompt.parts, *gathering.parts),
         system=system,
-        objects=tuple(gathering.objects),
+        objects=(*prompt.objects, *gathering.objects),
         notes=(*prompt.notes, *gathering.notes()),
     )
 

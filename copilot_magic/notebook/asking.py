@@ -7,7 +7,7 @@ import inspect
 import sys
 from dataclasses import replace
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from executing import Source
 from IPython.core.getipython import get_ipython
@@ -22,7 +22,10 @@ from .prompting import answer_type, make_prompt, pictures_of
 from .shell import Notebook
 from .showing import show_exchange
 
-__all__ = ["ask", "ask_prompt"]
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = ["ask", "ask_prompt", "notebook_of"]
 
 
 def ask(prompt: str, *, show: bool = True, **options: Any) -> Any:
@@ -67,14 +70,12 @@ def ask(prompt: str, *, show: bool = True, **options: Any) -> Any:
         "namespace": None if is_cell else Namespace(caller.f_globals, caller.f_locals),
         "expand": _is_written_in(call, prompt),
     }
-    magics = shell.magics_manager.registry.get("CopilotMagics") if shell is not None else None
-    if magics is None:
-        notebook = Notebook(shell, _session_of_process())
+    notebook, has_magics = notebook_of(shell)
+    if not has_magics:
         answer = ask_prompt(notebook, prompt, line, **how)
     else:
         with with_hints():
-            notebook = magics.notebook.up_to_date()
-            answer = ask_prompt(notebook, prompt, line, **how)
+            answer = ask_prompt(notebook.up_to_date(), prompt, line, **how)
     if show and isinstance(answer, Answer):
         # The cell has just shown it; IPython would show it again as the cell's result.
         answer._shown = True
@@ -106,6 +107,14 @@ def _is_printed(call: Any) -> bool:
         and isinstance(outer.func, ast.Name)
         and outer.func.id == "print"
     )
+
+
+def notebook_of(shell: InteractiveShell | None) -> tuple[Notebook, bool]:
+    """Return the notebook of `shell`, and whether its magics are loaded."""
+    magics = shell.magics_manager.registry.get("CopilotMagics") if shell is not None else None
+    if magics is None:
+        return Notebook(shell, _session_of_process()), False
+    return magics.notebook, True
 
 
 @cache

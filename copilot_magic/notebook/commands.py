@@ -264,6 +264,12 @@ def _fix(notebook: Notebook) -> None:
     fix_failure(notebook)
 
 
+def _panel(notebook: Notebook, name: str) -> None:
+    from .panel import show_panel
+
+    show_panel(notebook, name)
+
+
 def _code(notebook: Notebook, number: str) -> None:
     from ..markdown.render import code_blocks
 
@@ -335,6 +341,7 @@ COMMANDS = {
         Command("explain", "", "explain the last exception of a cell", _explain),
         Command("fix", "", "correct the cell that failed; the next cell gets it", _fix),
         Command("drop", "[N]", "take a turn out, the last one or number N of show", _drop),
+        Command("panel", "[NAME]", "show the chat panel", _panel),
         Command("code", "[N]", "put a code block of the last answer into the next cell", _code),
         Command("models", "", "the models that the server offers", _models),
         Command("providers", "", "the providers that the server offers", _providers),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import typing
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..chat.prompt import Prompt
+from ..chat.prompt import Part, Prompt
 from ..context.gather import Attachment, Material, gather
 from ..context.secrets.masker import Masker
 from ..errors import UsageError
@@ -41,6 +42,9 @@ def make_prompt(
     wanted: AnswerType | None = None,
     more: tuple[Attachment, ...] = (),
     instruction: str = "",
+    in_cell: bool = True,
+    parts: tuple[Part, ...] = (),
+    objects: tuple[Mapping[str, Any], ...] = (),
 ) -> Prompt:
     """Return the prompt that asks `text` as `line` says, with all that goes along.
 
@@ -53,6 +57,9 @@ def make_prompt(
         wanted: The type that the answer must have.
         more: Further data to send along.
         instruction: What the answer should look like, besides what the options say.
+        in_cell: The running cell asks; its next run asks again instead.
+        parts: Pictures that are there already.
+        objects: What is recorded of those.
 
     Raises:
         UsageError: An expression or a picture cannot be used.
@@ -66,7 +73,11 @@ def make_prompt(
         wanted.instruction if wanted is not None else "",
     ]
     material = Material(attachments, line.image, "\n\n".join(filter(None, instructions)))
-    prompt = line.prompt(text, notebook.next_cell_id())
+    prompt = replace(
+        line.prompt(text, notebook.next_cell_id() if in_cell else None),
+        parts=parts,
+        objects=objects,
+    )
     if wanted is not None:
         prompt = replace(prompt, schema=wanted.response_format["json_schema"])
     return gather(prompt, namespace, masker, material, expand=expand)

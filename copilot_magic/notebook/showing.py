@@ -18,7 +18,7 @@ from .hints import CONTINUE
 from .interrupts import one_interrupt, without_traceback
 from .shell import Notebook
 
-__all__ = ["show_exchange"]
+__all__ = ["asked_name", "keep_answer", "show_exchange"]
 
 
 def show_exchange(
@@ -53,14 +53,14 @@ def show_exchange(
         with closing(exchange):
             deque(exchange, maxlen=0)
         remarks(exchange.turn)
-        return _keep_answer(notebook, exchange, out)
+        return keep_answer(notebook, exchange, out)
     from ..views.open import open_view, show
     from ..views.view import Footer
 
     settings, turn = notebook.session.settings, exchange.turn
     view = open_view(
         notebook.shell,
-        asked=_asked(options or turn.options, notebook.session),
+        asked=asked_name(options or turn.options, notebook.session),
         remote_images=settings.remote_images,
         raw=raw,
     )
@@ -81,11 +81,11 @@ def show_exchange(
             if shown.status == "streaming":  # it was interrupted before it had begun
                 shown.status = "interrupted"
             view.finish(shown, Footer.of(shown, exchange.conversation.name, CONTINUE))
-            answer = _keep_answer(notebook, exchange, out)
+            answer = keep_answer(notebook, exchange, out)
     return answer
 
 
-def _keep_answer(notebook: Notebook, exchange: Exchange, out: str | None = None) -> Answer:
+def keep_answer(notebook: Notebook, exchange: Exchange, out: str | None = None) -> Answer:
     """Return the answer, or what arrived of it; it is the last answer of the notebook from now."""
     answer = Answer.of(exchange.turn, exchange.conversation.conversation_id)
     if answer or answer.reasoning:
@@ -95,7 +95,7 @@ def _keep_answer(notebook: Notebook, exchange: Exchange, out: str | None = None)
     return answer
 
 
-def _asked(options: Options, session: Session) -> str:
+def asked_name(options: Options, session: Session) -> str:
     """Return whom the user waits for; a provider only if the server is known to have providers."""
     settings = session.settings
     if settings.is_local_model:

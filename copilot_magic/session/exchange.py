@@ -19,6 +19,7 @@ from ..wire.request import request_key
 from .asking import Asking
 from .library import Library
 from .replay import events_of, find_answer, keep_answer
+from .watching import News
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -120,12 +121,17 @@ class Exchange(Generator[Event, None, None]):
     # The course of one prompt
 
     def _course(self) -> Generator[Event, None, None]:
+        failure: CopilotError | None = None
         try:
             yield from self._continue() if self._continues else self._ask()
+        except CopilotError as error:
+            failure = error
+            raise
         finally:
             # Other settings may have named another file meanwhile.
             if self._storage is not self._library.storage:
                 self._storage.close()
+            self._tell(error=failure)
 
     def _ask(self) -> Generator[Event, None, None]:
         """Ask in a new turn, unless the answer is stored."""
@@ -165,12 +171,14 @@ class Exchange(Generator[Event, None, None]):
                 conversation.begin(turn, replaced)
             self._store_beginning(replaced)
             turn.notes[:0] = self._library.take_notes(conversation)
+            self._tell()
             with closing(events):  # type: ignore[type-var]
                 for event in events:
                     if isinstance(event, Delta):
                         if turn.first_token is None and (event.content or event.reasoning):
                             turn.first_token = time.monotonic() - started
                         self._take(event)
+                    self._tell(event=event)
                     yield event
                     if self._stopped:
                         break
@@ -198,6 +206,9 @@ class Exchange(Generator[Event, None, None]):
         said = replaced.expanded or replaced.prompt
         repeats = self.turn.expanded.startswith(said)
         return not repeats and self._asking.may_be_remembered()
+
+    def _tell(self, **news: Any) -> None:
+        self._library.watchers.tell(News(self.conversation, self.turn, **news))
 
     def _take(self, delta: Delta) -> None:
         """Put what one event adds into the turn."""

@@ -12,6 +12,7 @@ from ..errors import NameTakenError, UnknownConversationError, UsageError
 from ..settings import Settings
 from ..text import count_of, free_name
 from .storage import Storage
+from .watching import News, Watchers
 
 if TYPE_CHECKING:
     from ..store.restore import Restored
@@ -33,6 +34,7 @@ class Library:
     def __init__(self, settings: Settings, notebook: str = "") -> None:
         self._private: set[str] = set()  # the turns that were asked while nothing was to be kept
         self.storage = Storage(settings.store, self._in_memory, self._private)
+        self.watchers = Watchers()  # of what happens to them
         self._settings = settings
         self._notebook = notebook
         self._current: Conversation | None = None
@@ -94,8 +96,8 @@ class Library:
                 self._current = None
             return restored
 
-    def new(self, name: str = "") -> Conversation:
-        """Start a new conversation and make it the current one.
+    def new(self, name: str = "", *, current: bool = True) -> Conversation:
+        """Start a new conversation, and make it the current one unless `current` is False.
 
         Args:
             name: Its name; without one it is named after the notebook, or the time.
@@ -106,8 +108,9 @@ class Library:
         with self._lock:
             if name and self._find(name) is not None:
                 raise _taken(name)
-            self._current = self._add(Conversation(name or self._free_name()))
-            return self._current
+            new = self._add(Conversation(name or self._free_name()))
+            self._current = new if current else self._current
+            return new
 
     def use(self, name: str) -> Conversation:
         """Make the conversation of this name, or of this id, the current one.
@@ -117,6 +120,7 @@ class Library:
         """
         with self._lock:
             self._current = self.find(name)
+            self.watchers.tell(News())
             return self._current
 
     def find(self, name: str) -> Conversation:
@@ -157,6 +161,7 @@ class Library:
                 raise _taken(name)
             self.storage.demand(lambda store: store.rename(conversation_id, name))
             conversation.name = name
+            self.watchers.tell(News())
 
     def forget(self, name: str) -> list[str]:
         """Delete a conversation permanently, in memory and in the file; return notes on it.
@@ -171,6 +176,7 @@ class Library:
             self._known.pop(conversation.conversation_id, None)
             if conversation is self._current:
                 self.new()
+            self.watchers.tell(News())
             kept = self.storage.demand(lambda store: store.files_kept_aside()) or []
         return [f"it may still be in {file}, kept when the file was restored" for file in kept]
 
@@ -213,6 +219,7 @@ class Library:
     def _add(self, conversation: Conversation) -> Conversation:
         conversation.system = conversation.system or self._settings.system
         self._known[conversation.conversation_id] = conversation
+        self.watchers.tell(News())  # who looks, waits for the lock
         return conversation
 
     def _find(self, name: str) -> Conversation | None:

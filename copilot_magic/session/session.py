@@ -16,6 +16,7 @@ from ..wire.dialect import Dialect
 from ..wire.request import make_request, providers_of
 from .exchange import Exchange
 from .library import Library
+from .watching import News
 
 if TYPE_CHECKING:
     from ..client.client import ChatClient
@@ -121,6 +122,13 @@ class Session:
         conversation_id = conversation.conversation_id
         self.library.storage.demand(lambda store: store.drop_turn(conversation_id, turn.id))
         conversation.drop(turn)
+        self.library.watchers.tell(News(conversation))
+
+    def stop(self, turn: Turn) -> None:
+        """Stop the exchange that answers `turn`, from any thread; what arrived is kept."""
+        for exchange in list(self._exchanges):
+            if exchange.turn is turn:
+                exchange.stop()
 
     def preview(self, prompt: Prompt, conversation: Conversation | None = None) -> dict[str, Any]:
         """Return the request body that `ask` would post, and change nothing."""

@@ -24,7 +24,7 @@ from .terminal import PlainView
 from .view import QUIET_START, Footer, WaitingLine
 from .whole import joined
 
-__all__ = ["MAX_INTERVAL", "MIN_INTERVAL", "RENDERED", "SHOWN", "CellView"]
+__all__ = ["DEFINITION", "MAX_INTERVAL", "MIN_INTERVAL", "RENDERED", "SHOWN", "CellView"]
 
 MIN_INTERVAL = 0.05
 """Seconds between two paints that change little."""
@@ -43,7 +43,7 @@ SHOWN = 5_000_000
 PLAIN_PIECE = 50_000
 
 # A link definition, which counts for the text before it, too, if all of it is rendered at once.
-_DEFINITION = re.compile(r"^[ \t>]*(?:[-+*] |\d+[.)] )?[ \t]*\[[^\]\n]+\]:", re.MULTILINE)
+DEFINITION = re.compile(r"^[ \t>]*(?:[-+*] |\d+[.)] )?[ \t]*\[[^\]\n]+\]:", re.MULTILINE)
 
 # A paint counts as large, and gets the longest interval, from this many characters on: of HTML in
 # the tail, or of new text.
@@ -261,7 +261,7 @@ class CellView:
         else:
             footer = replace(footer, marks=[*footer.marks, *self._plain.finish(self._rendered)])
         whole = ""
-        if self._has_parts or "copilot-more" in rest or _DEFINITION.search(source):
+        if self._has_parts or "copilot-more" in rest or DEFINITION.search(source):
             whole = joined(render(source, remote_images=self._remote_images))
         self._outputs.finish(self._thoughts(), rest, footer.html, printable(source), whole)
 

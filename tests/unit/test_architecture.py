@@ -40,7 +40,10 @@ MAY_IMPORT = {
 PURE = {"text", "errors", "chat", "wire", "markdown", "context", "transcript"}
 KNOWS_IPYTHON = {"notebook", "views/open.py", "__init__.py"}
 OUTSIDE = {"requests", "urllib3", "socket", "sqlite3", "pathlib", "subprocess", "shutil"}
-SLOW = {"requests", "urllib3", "ipywidgets", "markdown_it", "pygments", "platformdirs", "sqlite3"}
+SLOW = {
+    *("requests", "urllib3", "ipywidgets", "anywidget", "markdown_it", "pygments"),
+    *("platformdirs", "sqlite3"),
+}
 
 
 def wing_of(file: str) -> str:
@@ -107,7 +110,7 @@ def test_a_pure_file_knows_no_http_no_notebook_and_no_disk(file: str) -> None:
 
 @pytest.mark.parametrize("file", FILES)
 def test_only_the_notebook_and_one_view_know_ipython(file: str) -> None:
-    knows = bool(imports_of(file)[1] & {"IPython", "ipywidgets", "traitlets"})
+    knows = bool(imports_of(file)[1] & {"IPython", "anywidget", "ipywidgets", "traitlets"})
     assert not knows or {file, wing_of(file)} & KNOWS_IPYTHON
 
 

@@ -71,7 +71,8 @@ def test_the_marks_say_what_a_reader_should_know() -> None:
     assert turn("p", "a").marks == []
     marks = turn("p", "a", status="interrupted", replayed=True, stale=True).marks
     assert marks[:2] == ["interrupted", "replayed"]
-    assert "re-run this cell" in marks[2]
+    assert "ask it again" in marks[2]
+    assert "re-run this cell" in turn("p", "a", cell_id="c", stale=True).marks[0]
 
 
 def test_what_is_kept_of_a_turn_is_json_and_makes_the_turn_again() -> None:

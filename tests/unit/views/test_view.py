@@ -67,12 +67,15 @@ FOOTERS: dict[str, tuple[dict[str, Any], str]] = {
         "1.0 s · talk · replayed",
     ),
     "outdated": (
-        {"stale": True},
+        {"stale": True, "cell_id": "a"},
         "talk · outdated: an earlier answer has changed; re-run this cell",
     ),
     "notes": ({"notes": ["2 turns left out"]}, "talk · 2 turns left out"),
     "all marks": (
-        {"finish_reason": "length", "stale": True, "replayed": True, "notes": ["2 turns left out"]},
+        {
+            **{"finish_reason": "length", "stale": True, "cell_id": "a", "replayed": True},
+            "notes": ["2 turns left out"],
+        },
         "talk · cut off at the length limit – ask for the rest · replayed"
         " · outdated: an earlier answer has changed; re-run this cell · 2 turns left out",
     ),

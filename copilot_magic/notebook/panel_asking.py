@@ -1,0 +1,104 @@
+"""The prompts of a chat panel: each is answered in a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import closing
+
+from ..chat.conversation import Conversation
+from ..errors import CopilotError
+from ..session.exchange import Exchange
+from ..text import one_line
+from .hints import next_step
+from .panel_showing import Showing
+from .shell import Notebook
+from .showing import keep_answer
+
+__all__ = ["PanelAsking", "error_lines", "fault_line"]
+
+
+def error_lines(error: CopilotError) -> list[str]:
+    """Return what happened, and below it what to do about it."""
+    return [error.message, *next_step(error).split("\n")]
+
+
+def fault_line(error: Exception) -> str:
+    """Return the line for an error that no panel should ever meet."""
+    return one_line(f"The panel has failed: {type(error).__name__}: {error}")
+
+
+class PanelAsking:
+    """The prompts that a panel has on their way, one at a time in each conversation.
+
+    Args:
+        notebook: The notebook, whose last answer each of them becomes.
+        put: Has something done in the panel's thread.
+        showing: What the panel shows.
+    """
+
+    def __init__(
+        self, notebook: Notebook, put: Callable[[Callable[[], None]], None], showing: Showing
+    ) -> None:
+        self._notebook = notebook
+        self._put = put
+        self._showing = showing
+        self._held: deque[tuple[Conversation, str, Callable[[], Exchange]]] = deque()
+        self._exchanges: set[Exchange] = set()
+
+    def ask(self, conversation: Conversation, name: str, make: Callable[[], Exchange]) -> None:
+        """Ask, now or when the answer before it has ended.
+
+        Args:
+            conversation: Where to ask.
+            name: The front end's id of the prompt.
+            make: Makes the exchange.
+        """
+        self._held.append((conversation, name, make))
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Ask what waits no longer."""
+        for held in list(self._held):
+            conversation, name, make = held
+            if self._is_busy(conversation):
+                continue
+            self._held.remove(held)
+            try:
+                exchange = make()
+            except CopilotError as error:
+                self._showing.refuse(name, error_lines(error))
+                continue
+            self._showing.asked[exchange.turn.id] = name
+            self._exchanges.add(exchange)
+            threading.Thread(
+                target=self._drain, args=(exchange,), name="copilot-panel-answer", daemon=True
+            ).start()
+
+    def stop(self) -> None:
+        """Stop what this panel has asked, and forget what waits."""
+        self._held.clear()
+        for exchange in list(self._exchanges):
+            exchange.stop()
+
+    def _is_busy(self, conversation: Conversation) -> bool:
+        """Say whether an answer of `conversation` is arriving, or was asked for by this panel."""
+        return any(turn.status == "streaming" for turn in list(conversation.turns)) or any(
+            exchange.conversation is conversation for exchange in list(self._exchanges)
+        )
+
+    def _drain(self, exchange: Exchange) -> None:
+        """Have it answered, in a thread of its own; what arrives is heard as news."""
+        try:
+            with closing(exchange):
+                deque(exchange, maxlen=0)
+        except CopilotError:
+            pass  # the news have it
+        except Exception as error:  # noqa: BLE001  (nobody else would hear of it)
+            line = fault_line(error)
+            self._put(lambda: self._showing.send({"kind": "notice", "lines": [line]}))
+        finally:
+            self._exchanges.discard(exchange)
+            keep_answer(self._notebook, exchange)
+            self._put(self.go_on)
