@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
@@ -65,13 +65,26 @@ class LiveKernel:
     """An ipykernel process of its own, in which cells run.
 
     Args:
+        log: Where the process itself writes to, as opposed to its cells.
         env: Environment variables besides those of this process.
+
+    Attributes:
+        heard: All iopub messages so far, whichever cell they are for.
     """
 
-    def __init__(self, **env: str) -> None:
+    def __init__(self, log: IO[bytes] | None = None, **env: str) -> None:
         self.manager = KernelManager(kernel_name="python3")
-        self.manager.start_kernel(env={**os.environ, **env})
+        streams = {} if log is None else {"stdout": log, "stderr": log}
+        self.manager.start_kernel(env={**os.environ, **env}, **streams)
         self.client: BlockingKernelClient = self.manager.client()
+        self.heard: list[dict[str, Any]] = []
+        get_iopub_msg = self.client.get_iopub_msg
+
+        def hear(*args: Any, **kwargs: Any) -> dict[str, Any]:
+            self.heard.append(get_iopub_msg(*args, **kwargs))
+            return self.heard[-1]
+
+        self.client.get_iopub_msg = hear
         self.client.start_channels()
         self.client.wait_for_ready(timeout=TIMEOUT)
 
@@ -125,15 +138,23 @@ class LiveKernel:
         """Return the ``repr`` of an expression in the kernel."""
         # After a cell that failed, older kernels abort what comes in the next moment.
         for _ in range(50):
-            reply = self.client.execute_interactive(
-                "", silent=True, user_expressions={"value": expression}, timeout=TIMEOUT
-            )
-            if reply["content"]["status"] != "aborted":
+            reply = self._reply("", silent=True, user_expressions={"value": expression})
+            if reply["status"] != "aborted":
                 break
             time.sleep(0.1)
-        value = reply["content"]["user_expressions"]["value"]
+        value = reply["user_expressions"]["value"]
         assert value["status"] == "ok", value
         return str(value["data"]["text/plain"])
+
+    def _reply(self, code: str, **content: Any) -> dict[str, Any]:
+        """Execute `code` and return the reply; what it sends besides is heard later."""
+        session = self.client.session
+        message = session.msg("execute_request", {"code": code, **content})
+        self.client.shell_channel.send(message)
+        while True:
+            reply = self.client.get_shell_msg(timeout=TIMEOUT)
+            if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+                return dict(reply["content"])
 
     def late(self, seconds: float = 0.5) -> list[dict[str, Any]]:
         """Return the iopub messages that arrive after everything is done."""

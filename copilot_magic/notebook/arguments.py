@@ -54,6 +54,7 @@ class PromptLine:
         image: Pictures to send along: objects, or the source of expressions.
         context: How many of the cells that ran before to send along.
         error: Send the last exception along.
+        background: Return at once; the answer arrives while other cells run.
         raw: Show plain text, no Markdown.
         dry_run: Show what would be sent, and send nothing.
     """
@@ -69,6 +70,7 @@ class PromptLine:
     image: tuple[Any, ...] = ()
     context: int = 0
     error: bool = False
+    background: bool = False
     raw: bool = False
     dry_run: bool = False
 
@@ -175,6 +177,12 @@ def _prompt_parser() -> argparse.ArgumentParser:
     )
     replay.add_argument(
         "--fresh", dest="replay", action="store_false", help="never use a stored answer"
+    )
+    add(
+        "-b",
+        "--background",
+        action="store_true",
+        help="return at once; the answer arrives here while other cells run",
     )
     add("--raw", action="store_true", help="plain text, no Markdown")
     add("--dry-run", action="store_true", help="show what would be sent; send nothing")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -18,12 +19,17 @@ from ..session.session import Session
 from .arguments import PromptLine
 from .hints import with_hints
 from .namespace import Namespace
+from .pending import PendingAnswer
 from .prompting import answer_type, make_prompt, pictures_of
 from .shell import Notebook
 from .showing import show_exchange
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+    from ..chat.prompt import Prompt
+    from ..context.typed.answer_type import AnswerType
+    from ..session.exchange import Exchange
 
 __all__ = ["ask", "ask_prompt", "notebook_of"]
 
@@ -41,10 +47,12 @@ def ask(prompt: str, *, show: bool = True, **options: Any) -> Any:
         **options: As on the magic's first line: ``model``, ``provider``, ``temperature``,
             ``max_tokens``, ``system``, ``conversation``, ``new``, ``replay`` (False is never),
             ``raw``, ``code``, ``context``, ``error``; ``as_`` is the type of the answer, and
-            ``image`` a figure, a picture, the name of its file, or a list of them.
+            ``image`` a figure, a picture, the name of its file, or a list of them. With
+            ``background``, the answer arrives while other cells run. Outside of IPython it is not
+            shown then: ``.wait()`` returns it.
 
     Returns:
-        An `Answer`, or a value of the type ``as_``.
+        An `Answer`, or a value of the type ``as_``; in the background a `PendingAnswer`.
 
     Raises:
         UsageError: An option is unknown or cannot be used, or the prompt is empty.
@@ -76,8 +84,8 @@ def ask(prompt: str, *, show: bool = True, **options: Any) -> Any:
     else:
         with with_hints():
             answer = ask_prompt(notebook.up_to_date(), prompt, line, **how)
-    if show and isinstance(answer, Answer):
-        # The cell has just shown it; IPython would show it again as the cell's result.
+    if show and isinstance(answer, (Answer, PendingAnswer)):
+        # The cell has just shown it, or will; IPython would show it again as the cell's result.
         answer._shown = True
         notebook.after_cell(lambda: setattr(answer, "_shown", False))
     return answer
@@ -133,6 +141,8 @@ def ask_prompt(
 ) -> Any:
     """Ask `text` as `line` says, and return the answer, or the typed value that `line` wants.
 
+    In the background, that is a `PendingAnswer`.
+
     Args:
         notebook: The notebook that asks.
         text: What the user wrote.
@@ -149,6 +159,8 @@ def ask_prompt(
     wanted = answer_type(line.as_, namespace)
     if wanted is not None and line.code:
         raise UsageError("an answer is either code or a value", "Give --code or --as, not both")
+    if line.background and line.raw and notebook.renders:
+        raise UsageError("--raw cannot go on in the background", "Leave out --raw, or -b")
     prompt = make_prompt(notebook, text, line, namespace=namespace, expand=expand, wanted=wanted)
     library = notebook.session.library
     if line.new:
@@ -157,14 +169,45 @@ def ask_prompt(
         conversation = library.find_or_add(line.conversation)
     else:
         conversation = library.current
-    present = partial(show_exchange, notebook, options=line.options, raw=line.raw, visible=show)
+    notebook.cancel_earlier_run()
+    exchange = notebook.session.ask(prompt, conversation)
+    work = partial(_answered, notebook, prompt, exchange, wanted, line)
+    if line.background:
+        from .asking_later import ask_later
+
+        return ask_later(notebook, exchange, work, line, text, show=show)
+    return work(
+        partial(show_exchange, notebook, options=line.options, raw=line.raw, visible=show),
+        out=line.out,
+    )
+
+
+def _answered(
+    notebook: Notebook,
+    prompt: Prompt,
+    exchange: Exchange,
+    wanted: AnswerType | None,
+    line: PromptLine,
+    present: Callable[..., Answer],
+    **out: str | None,
+) -> Any:
+    """Have a prompt answered; return the answer, or the typed value that is wanted.
+
+    Args:
+        present: Shows an exchange and returns its answer.
+        **out: As ``out``, the variable to assign it to.
+    """
     if wanted is not None:
         from .typed import ask_typed
 
-        return ask_typed(notebook, prompt, conversation, wanted, present, out=line.out)
-    exchange = notebook.session.ask(prompt, conversation)
+        # A second try is part of the same prompt: no other one comes in between.
+        with notebook.session.library.places.place(
+            exchange.conversation.conversation_id, prompt.text
+        ):
+            return ask_typed(notebook, prompt, exchange, wanted, present, **out)
     if line.code:
-        from .coding import put_code
+        from .coding import mention_code, put_code
 
-        return present(exchange, out=line.out, remarks=lambda turn: put_code(notebook, turn))
-    return present(exchange, out=line.out)
+        put = mention_code if line.background else put_code
+        return present(exchange, remarks=lambda turn: put(notebook, turn), **out)
+    return present(exchange, **out)

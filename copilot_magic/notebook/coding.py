@@ -11,7 +11,7 @@ from ..context.code.names import missing_names, names_in, overwritten_names
 if TYPE_CHECKING:
     from .shell import Notebook
 
-__all__ = ["put_code", "warnings_for"]
+__all__ = ["mention_code", "put_code", "warnings_for"]
 
 
 def put_code(notebook: Notebook, turn: Turn) -> list[str]:
@@ -25,6 +25,21 @@ def put_code(notebook: Notebook, turn: Turn) -> list[str]:
     if found.language != "python":
         return list(found.notes)
     return [*found.notes, *warnings_for(notebook, found.text)]
+
+
+def mention_code(notebook: Notebook, turn: Turn) -> list[str]:
+    """Return what the footer should mention of code that no cell can get any more.
+
+    The next cell is filled by the one that asks, while it runs.
+    """
+    if turn.cut_off:
+        return ["the code is cut off"]
+    if find_code(turn.answer) is None:
+        return ["no code in the answer"]
+    # The command takes the last answer of the current conversation.
+    if notebook.session.library.current.last_answered is not turn:
+        return []
+    return ["%copilot code puts it into the next cell"]
 
 
 def warnings_for(notebook: Notebook, code: str, before: str = "") -> list[str]:

@@ -115,6 +115,8 @@ def _status(notebook: Notebook) -> None:
         "last answer": str(Footer.of(last)) if last else "none yet",
         "kept in": _file_state(session.library.storage),
     }
+    if jobs := notebook.background.jobs:
+        rows["on its way"] = f"\n{'':<13} ".join(str(job) for job in jobs)
     say("\n".join(f"{label:<13} {value}" for label, value in rows.items()))
 
 
@@ -194,7 +196,9 @@ def _rename(notebook: Notebook, first: str, second: str) -> None:
 
 
 def _forget(notebook: Notebook, name: str) -> None:
-    _notes(notebook.session.library.forget(name))
+    library = notebook.session.library
+    notebook.background.cancel(library.find(name).conversation_id)
+    _notes(library.forget(name))
     say(f"forgotten: {name}")
 
 
@@ -252,6 +256,16 @@ def _retry(notebook: Notebook) -> None:
     show_exchange(notebook, notebook.session.retry())
 
 
+def _cancel(notebook: Notebook, name: str) -> None:
+    conversation_id = notebook.session.library.find(name).conversation_id if name else ""
+    stopped = notebook.background.cancel(conversation_id)
+    for job in stopped:
+        say(f"stopped: {job.name}, {job.received} kept")
+    if not stopped:
+        where = f" in {name}" if name else ""
+        say(f"nothing is being answered in the background{where}")
+
+
 def _explain(notebook: Notebook) -> None:
     from .fixing import explain_failure
 
@@ -274,6 +288,8 @@ def _code(notebook: Notebook, number: str) -> None:
     from ..markdown.render import code_blocks
 
     last = notebook.session.library.current.last_answered
+    if last is not None and last.status == "streaming":
+        raise UsageError("the last answer is still arriving", "Wait for it, or stop it")
     blocks = code_blocks(last.answer) if last is not None else []
     if not blocks:
         raise UsageError("the last answer has no code", "Ask for code in the next cell")
@@ -301,7 +317,7 @@ def _drop(notebook: Notebook, number: str) -> None:
     index = int(number or len(turns))
     turn = turns[index - 1]
     if turn.status == "streaming":
-        raise UsageError(f"turn {index} is still being answered", "Wait for it, or interrupt it")
+        raise UsageError(f"turn {index} is still being answered", "Wait for it, or stop it")
     notebook.session.drop(turn, conversation)
     say(f"dropped turn {index}: {one_line(turn.prompt, 60)}")
 
@@ -338,6 +354,7 @@ COMMANDS = {
         Command("import", "FILE.json", "take in an exported conversation", _import),
         Command("continue", "", "continue an answer that was cut off", _continue),
         Command("retry", "", "ask the last prompt again, replacing its turn", _retry),
+        Command("cancel", "[NAME]", "stop what is being answered in the background", _cancel),
         Command("explain", "", "explain the last exception of a cell", _explain),
         Command("fix", "", "correct the cell that failed; the next cell gets it", _fix),
         Command("drop", "[N]", "take a turn out, the last one or number N of show", _drop),

@@ -91,7 +91,7 @@ def _offered(notebook: Notebook, offers: _Offers, before: list[str]) -> list[str
         return [option for option in option_names() if option not in given]
     if len(before) == 1:
         return list(COMMANDS)
-    if before[1] in ("use", "show", "forget", "rename") and len(before) == 2:
+    if before[1] in ("use", "show", "forget", "rename", "cancel") and len(before) == 2:
         return _conversations(notebook)
     return []
 

@@ -39,6 +39,11 @@ it a value of a type::
     %%copilot --as list[str] -o names
     Name three French cities.
 
+With ``-b`` the cell ends at once, and its answer arrives while other cells run. Prompts of one
+conversation are answered one after the other. ``%copilot status`` says what is on its way, and
+``%copilot cancel`` stops it. With ``-b -o x``, ``x.wait()`` returns the answer, and ``x`` is the
+answer when it is there.
+
 When a cell has failed, ``%copilot fix`` corrects it and ``%copilot explain`` explains the error.
 
 Options, on the first line::

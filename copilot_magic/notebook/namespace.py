@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..context.interpolate import one_expression
 from ..errors import ExpressionError, UsageError
 from ..text import one_line
+from .pending import PendingAnswer
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -68,9 +69,10 @@ class Namespace:
         """
         file = f"<{{{{{one_line(expression, 80)}}}}}>"
         try:
-            return eval(
+            value = eval(
                 compile(one_expression(expression), file, "eval"), self._globals, self._locals
             )
+            return value.arrived() if isinstance(value, PendingAnswer) else value
         except KeyboardInterrupt:
             raise
         except BaseException as error:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ..session.session import Session
+    from .background import Background
     from .failures import Failure
     from .namespace import Namespace
 
@@ -50,6 +51,7 @@ class Notebook:
         self.configure = configure
         self.failures = Failures(shell)
         self._session = session
+        self._background: Background | None = None
         self._path = path
         self._settings = settings
         self._asked = (-1, 0)
@@ -78,6 +80,20 @@ class Notebook:
             self._session = Session(self._settings(), notebook=self._path)
         self._session.find_secrets = self._find_secrets
         return self._session
+
+    @property
+    def background(self) -> Background:
+        """Return the prompts that are answered in the background."""
+        if self._background is None:
+            from .background import Background
+
+            self._background = Background(self.shell)
+        return self._background
+
+    def cancel_earlier_run(self) -> None:
+        """Stop what the running cell has asked in the background when it ran before."""
+        if self._background is not None:
+            self._background.cancel_earlier_run(*self.running_cell())
 
     def up_to_date(self) -> Notebook:
         """Return this, with the settings as they are now."""
@@ -110,8 +126,10 @@ class Notebook:
             announcement(self)
 
     def close(self) -> Session | None:
-        """Close the session, if there is one by now, and return it."""
+        """Stop what is on its way and close the session, if there is one by now; return it."""
         self._announcement = None
+        if self._background is not None:
+            self._background.close()
         if self._session is not None:
             self._session.close()
         return self._session
@@ -121,20 +139,30 @@ class Notebook:
 
         From a cell's second prompt on the id has a number, so that each keeps a turn of its own.
         """
+        cell_id, run = self.running_cell()
+        if not cell_id:
+            return None
+        execution, count = self._asked
+        count = count + 1 if execution == run else 1
+        self._asked = (run, count)
+        return cell_id if count == 1 else f"{cell_id}#{count}"
+
+    def running_cell(self) -> tuple[str, int]:
+        """Return the id of the running cell, empty if it has none, and its execution count."""
         get_parent = getattr(self.shell, "get_parent", None)
         parent = get_parent() if get_parent is not None else {}
         cell_id = parent.get("metadata", {}).get("cellId")
-        if self.shell is None or not cell_id:
-            return None
-        execution, count = self._asked
-        count = count + 1 if execution == self.shell.execution_count else 1
-        self._asked = (self.shell.execution_count, count)
-        return str(cell_id) if count == 1 else f"{cell_id}#{count}"
+        return str(cell_id or ""), getattr(self.shell, "execution_count", 0)
 
     def assign(self, name: str, value: object) -> None:
         """Assign a variable in the user's namespace."""
         if self.shell is not None:
             self.shell.user_ns[name] = value
+
+    def replace(self, name: str, old: object, new: object) -> None:
+        """Assign a variable, from any thread, if it still holds this very object."""
+        if self.shell is not None and self.shell.user_ns.get(name) is old:
+            self.shell.user_ns[name] = new
 
     def display(self, value: object) -> None:
         """Show a value as the result of a cell is shown."""

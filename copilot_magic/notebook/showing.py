@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..chat.answer import Answer
 from ..chat.prompt import Options
@@ -18,7 +19,10 @@ from .hints import CONTINUE
 from .interrupts import one_interrupt, without_traceback
 from .shell import Notebook
 
-__all__ = ["asked_name", "keep_answer", "show_exchange"]
+if TYPE_CHECKING:
+    from ..views.view import View
+
+__all__ = ["asked_name", "keep_answer", "open_view_for", "show_exchange"]
 
 
 def show_exchange(
@@ -29,6 +33,7 @@ def show_exchange(
     raw: bool = False,
     out: str | None = None,
     visible: bool = True,
+    view: View | None = None,
     already_shown: int = 0,
     language: str = "",
     remarks: Callable[[Turn], list[str]] = lambda turn: [],
@@ -42,6 +47,7 @@ def show_exchange(
         raw: Show plain text, no Markdown.
         out: The variable to assign the answer to.
         visible: Show it at all.
+        view: Where to show it; by default a new view in the running cell.
         already_shown: How many characters of the answer other cells show already.
         language: The answer is no Markdown but code of this language.
         remarks: Called with a turn that is complete, for what else its footer should mention.
@@ -54,16 +60,11 @@ def show_exchange(
             deque(exchange, maxlen=0)
         remarks(exchange.turn)
         return keep_answer(notebook, exchange, out)
-    from ..views.open import open_view, show
+    from ..views.open import show
     from ..views.view import Footer
 
-    settings, turn = notebook.session.settings, exchange.turn
-    view = open_view(
-        notebook.shell,
-        asked=asked_name(options or turn.options, notebook.session),
-        remote_images=settings.remote_images,
-        raw=raw,
-    )
+    turn = exchange.turn
+    view = view or open_view_for(notebook, options or turn.options, raw=raw)
     fenced = bool(language) and not raw and notebook.renders
     with one_interrupt(lambda: exchange.ended):
         try:
@@ -83,6 +84,18 @@ def show_exchange(
             view.finish(shown, Footer.of(shown, exchange.conversation.name, CONTINUE))
             answer = keep_answer(notebook, exchange, out)
     return answer
+
+
+def open_view_for(notebook: Notebook, options: Options, *, raw: bool = False) -> View:
+    """Open a view in the running cell, for the answer to a prompt with these options."""
+    from ..views.open import open_view
+
+    return open_view(
+        notebook.shell,
+        asked=asked_name(options, notebook.session),
+        remote_images=notebook.session.settings.remote_images,
+        raw=raw,
+    )
 
 
 def keep_answer(notebook: Notebook, exchange: Exchange, out: str | None = None) -> Answer:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..chat.answer import Answer
-from ..chat.conversation import Conversation
 from ..chat.prompt import Prompt
 from ..chat.turn import Turn
 from ..context.describe.description import cut_middle
@@ -17,6 +16,7 @@ from ..text import printable
 
 if TYPE_CHECKING:
     from ..context.typed.answer_type import AnswerType
+    from ..session.exchange import Exchange
     from .shell import Notebook
 
 __all__ = ["ask_typed"]
@@ -28,7 +28,7 @@ _SENT_BACK = 1_000
 def ask_typed(
     notebook: Notebook,
     prompt: Prompt,
-    conversation: Conversation,
+    exchange: Exchange,
     wanted: AnswerType,
     present: Callable[..., Answer],
     *,
@@ -41,7 +41,7 @@ def ask_typed(
     Args:
         notebook: The notebook that asks.
         prompt: What to ask.
-        conversation: Where to ask it.
+        exchange: That prompt, which has not begun.
         wanted: The type.
         present: Shows an exchange and returns its answer.
         out: The variable to assign the value to.
@@ -51,11 +51,15 @@ def ask_typed(
         CopilotError: There was no answer, or not all of it.
     """
     reading = _Reading(wanted)
-    exchange = notebook.session.ask(prompt, conversation)
     present(exchange, language="json", remarks=reading.read)
     if reading.problem:
         again = _with_problem(prompt, exchange.turn, reading.problem, wanted)
-        exchange = notebook.session.ask(again, conversation, replaces=exchange.turn)
+        exchange = notebook.session.ask(
+            again,
+            exchange.conversation,
+            replaces=exchange.turn,
+            settings=exchange.settings,
+        )
         reading = _Reading(wanted, last=True)
         present(exchange, language="json", remarks=reading.read)
     if reading.problem:

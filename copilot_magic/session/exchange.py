@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -12,7 +13,7 @@ from ..chat.prompt import Prompt
 from ..chat.turn import Turn
 from ..errors import CopilotError, UsageError
 from ..settings import Settings
-from ..text import count_of
+from ..text import count_of, one_line
 from ..wire.chunks import Delta, Waiting
 from ..wire.dialect import Dialect
 from ..wire.request import request_key
@@ -33,6 +34,13 @@ Event = Delta | Waiting
 LONG = 200_000
 LONG_INTERVAL = 0.1
 
+# Seconds after which a prompt that waits looks whether the one before it has died, and on Windows
+# whether it was interrupted.
+LOOK_INTERVAL = 0.5
+
+# Characters of a prompt that name it to those who wait for it.
+NAMED_BY = 50
+
 
 class Exchange(Generator[Event, None, None]):
     """One prompt on its way to a server, and its answer as it arrives.
@@ -40,7 +48,9 @@ class Exchange(Generator[Event, None, None]):
     Iterate over it to ask: nothing is sent before the first event is wanted. However iteration
     ends, the turn is closed and stored; close an exchange that is dropped half-way, so that the
     server stops writing. It has a client and settings of its own, so several may be on their way
-    at once, each in a thread.
+    at once, each in a thread. In one conversation they are answered one after the other: while
+    another one is on its way there, it yields `Waiting` events without an end, and then one
+    without a reason.
 
     Args:
         prompt: What to ask.
@@ -53,9 +63,11 @@ class Exchange(Generator[Event, None, None]):
         mask: Masks the secrets in all that is sent, or None.
 
     Attributes:
+        settings: Where and how it is asked.
         turn: The prompt's turn: its answer so far, its status, its notes.
         conversation: The conversation that the turn belongs to.
         ended: The answer has ended, one way or another; its turn is being closed, or is.
+        waits: It waits for another prompt of the conversation to end.
     """
 
     def __init__(
@@ -75,13 +87,15 @@ class Exchange(Generator[Event, None, None]):
         self.turn = continues or Turn.of(prompt)
         self.conversation = library.up_to_date(conversation)
         self.ended = False
+        self.waits = False
+        self.settings = settings
         self._prompt = prompt
-        self._settings = settings
         self._library = library
         self._storage = library.storage
         self._replaces = replaces
         self._continues = continues is not None
         self._stopped = False
+        self._place = library.places.place(self.conversation.conversation_id, prompt.text)
         self._client = ChatClient(settings, dialect=dialect)
         self._asking = Asking(
             prompt,
@@ -100,10 +114,12 @@ class Exchange(Generator[Event, None, None]):
     def stop(self) -> None:
         """Stop it, from any thread: the iteration ends, and what arrived is kept.
 
-        The turn is then ``interrupted``.
+        The turn is then ``interrupted``. What has not begun yet is not asked, and has no turn in
+        the conversation.
         """
         self._stopped = True
         self._client.stop()
+        self._place.wake()
 
     def send(self, value: None) -> Event:
         """Return the next event; `next` and ``for`` do the same."""
@@ -123,15 +139,35 @@ class Exchange(Generator[Event, None, None]):
     def _course(self) -> Generator[Event, None, None]:
         failure: CopilotError | None = None
         try:
-            yield from self._continue() if self._continues else self._ask()
+            yield from self._wait()
+            if not self._stopped:
+                yield from self._continue() if self._continues else self._ask()
         except CopilotError as error:
             failure = error
             raise
         finally:
+            self._place.leave()
+            if self.turn.status == "streaming":
+                self.turn.status = "interrupted"  # before it had begun
             # Other settings may have named another file meanwhile.
             if self._storage is not self._library.storage:
                 self._storage.close()
             self._tell(error=failure)
+
+    def _wait(self) -> Generator[Event, None, None]:
+        """Wait until the prompts of this conversation that came before have ended."""
+        self._place.take()
+        told = None
+        while not self._stopped and (before := self._place.before()) is not None:
+            self.waits = True
+            if before is not told:
+                told = before
+                asked = one_line(before.prompt, NAMED_BY)
+                yield Waiting(math.inf, f"Waiting for the answer to “{asked}”")
+            self._place.sleep(LOOK_INTERVAL)
+        self.waits = False
+        if told is not None and not self._stopped:
+            yield Waiting(0.0, "")
 
     def _ask(self) -> Generator[Event, None, None]:
         """Ask in a new turn, unless the answer is stored."""
@@ -145,13 +181,13 @@ class Exchange(Generator[Event, None, None]):
             prompt,
             conversation.before(replaced),
             system=conversation.system,
-            settings=self._settings,
+            settings=self.settings,
         )
         stored = self._stored_answer(key)
         turn.replayed = stored is not None
         yield from self._receive(events_of(stored) if stored else self._asking.events(), replaced)
         if not turn.replayed and turn.status == "complete":
-            turn.notes += keep_answer(key, turn, self._settings, self._storage)
+            turn.notes += keep_answer(key, turn, self.settings, self._storage)
 
     def _continue(self) -> Generator[Event, None, None]:
         """Ask for the rest of an answer that was cut off."""
@@ -249,6 +285,6 @@ class Exchange(Generator[Event, None, None]):
 
     def _stored_answer(self, key: str) -> Turn | None:
         wanted = self._prompt.replay
-        if not (self._settings.replay if wanted is None else wanted):
+        if not (self.settings.replay if wanted is None else wanted):
             return None
-        return find_answer(key, self._settings, self._storage)
+        return find_answer(key, self.settings, self._storage)

@@ -11,6 +11,7 @@ from ..chat.conversation import Conversation
 from ..errors import NameTakenError, UnknownConversationError, UsageError
 from ..settings import Settings
 from ..text import count_of, free_name
+from .places import Places
 from .storage import Storage
 from .watching import News, Watchers
 
@@ -29,12 +30,17 @@ class Library:
         settings: The conversation file, and the system message of new conversations.
         notebook: The notebook's path, or an empty string. Its last conversation is continued, and
             its name is the name of its first one.
+
+    Attributes:
+        storage: The conversation file.
+        places: The order of the prompts that are on their way.
     """
 
     def __init__(self, settings: Settings, notebook: str = "") -> None:
         self._private: set[str] = set()  # the turns that were asked while nothing was to be kept
         self.storage = Storage(settings.store, self._in_memory, self._private)
         self.watchers = Watchers()  # of what happens to them
+        self.places = Places()
         self._settings = settings
         self._notebook = notebook
         self._current: Conversation | None = None

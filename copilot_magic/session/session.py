@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -43,6 +45,8 @@ class Session:
         self._client: ChatClient | None = None
         self._dialects: dict[str, Dialect] = {}
         self._exchanges: WeakSet[Exchange] = WeakSet()
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
 
     @property
     def settings(self) -> Settings:
@@ -68,7 +72,7 @@ class Session:
     @property
     def dialect(self) -> Dialect:
         """Return what is known about the server."""
-        return self._dialects.setdefault(self._settings.base_url, Dialect())
+        return self._dialect_of(self._settings)
 
     def ask(
         self,
@@ -76,6 +80,7 @@ class Session:
         conversation: Conversation | None = None,
         *,
         replaces: Turn | None = None,
+        settings: Settings | None = None,
     ) -> Exchange:
         """Return the exchange that asks `prompt` as the next turn.
 
@@ -83,29 +88,31 @@ class Session:
             prompt: What to ask.
             conversation: Where to ask it; the current conversation by default.
             replaces: The turn to replace; by default the one that the prompt's cell asked before.
+            settings: Where and how to ask; the settings of the session by default.
         """
-        return self._exchange(prompt, conversation or self.library.current, replaces=replaces)
+        conversation = conversation or self.library.current
+        return self._exchange(prompt, conversation, settings, replaces=replaces)
 
     def retry(self, conversation: Conversation | None = None) -> Exchange:
         """Return the exchange that asks the last prompt again, replacing its turn.
 
         Raises:
-            UsageError: Nothing has been asked yet.
+            UsageError: Nothing has been asked yet, or the last prompt is still being answered.
         """
         conversation = conversation or self.library.current
         if not conversation.turns:
             raise UsageError("nothing has been asked yet", "Ask something first")
-        last = conversation.turns[-1]
+        last = _ended(conversation.turns[-1])
         return self._exchange(last.asked_again(), conversation, replaces=last)
 
     def continue_last(self, conversation: Conversation | None = None) -> Exchange:
         """Return the exchange that continues the last answer where it was cut off, in its turn.
 
         Raises:
-            UsageError: The last answer is complete, or there is none.
+            UsageError: The last answer is complete or still arriving, or there is none.
         """
         conversation = conversation or self.library.current
-        last = conversation.turns[-1] if conversation.turns else None
+        last = _ended(conversation.turns[-1]) if conversation.turns else None
         if last is None or not last.answer:
             raise UsageError("there is no answer to continue", "Ask again instead")
         if not last.cut_off:
@@ -148,21 +155,35 @@ class Session:
 
     def close(self) -> None:
         """Stop what is on its way and close the file; the conversations stay in memory."""
-        for exchange in list(self._exchanges):
-            exchange.stop()
+        if self._pid == os.getpid():  # not in a forked child, which shares the connections
+            with self._lock:
+                exchanges = list(self._exchanges)
+            for exchange in exchanges:
+                exchange.stop()
         self.library.close()
 
-    def _exchange(self, prompt: Prompt, conversation: Conversation, **turns: Any) -> Exchange:
+    def _dialect_of(self, settings: Settings) -> Dialect:
+        return self._dialects.setdefault(settings.base_url, Dialect())
+
+    def _exchange(
+        self,
+        prompt: Prompt,
+        conversation: Conversation,
+        settings: Settings | None = None,
+        **turns: Any,
+    ) -> Exchange:
+        settings = settings or self._settings
         exchange = Exchange(
             prompt,
             conversation,
-            settings=self._settings,
-            dialect=self.dialect,
+            settings=settings,
+            dialect=self._dialect_of(settings),
             library=self.library,
             mask=self._mask(),
             **turns,
         )
-        self._exchanges.add(exchange)
+        with self._lock:
+            self._exchanges.add(exchange)
         return exchange
 
     def _mask(self) -> Callable[[str], str] | None:
@@ -170,3 +191,14 @@ class Session:
         if self.find_secrets is None or not self._settings.mask_secrets:
             return None
         return self.find_secrets()
+
+
+def _ended(turn: Turn) -> Turn:
+    """Return `turn`.
+
+    Raises:
+        UsageError: Its answer is still arriving.
+    """
+    if turn.status == "streaming":
+        raise UsageError("the last prompt is still being answered", "Wait for that, or stop it")
+    return turn

@@ -124,6 +124,7 @@ class CellView:
         # With this context, the thread publishes for the cell that runs now, even when that cell
         # has ended.
         run = contextvars.copy_context().run
+        self._line.start()
         self._thread = threading.Thread(
             target=run, args=(self._paint_all,), name="copilot-view", daemon=True
         )
@@ -135,6 +136,11 @@ class CellView:
 
     def detach(self) -> None:
         """Open the outputs that the rest of the answer may need: none can be opened later."""
+        if not self._live:
+            return  # a capture shows nothing later
+        if self._thread is None:
+            self._outputs.open_all()
+            return
         opened = threading.Event()
         self._events.put(opened)
         while self._thread is not None and self._thread.is_alive() and not opened.wait(0.1):

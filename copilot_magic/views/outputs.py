@@ -92,7 +92,8 @@ class Outputs:
 
     def open_all(self) -> None:
         """Open every output that this answer may use: none can be opened later."""
-        wanted = min(DETACHED_OUTPUTS, max(self._budget.room, 0))
+        # Further answers of the cell will want some, too.
+        wanted = min(DETACHED_OUTPUTS, max(self._budget.room // 2, 0))
         self._limit = max(wanted, len(self._shown) + MIN_MERGED)
         self._show(self._limit - 1, "")
 

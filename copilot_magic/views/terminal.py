@@ -49,10 +49,10 @@ class PlainView:
 
     def feed(self, event: Delta | Waiting) -> None:
         """Write the text of `event`."""
-        if isinstance(event, Waiting):
-            self._write_line(next_try(event.reason, event.seconds))
-        else:
+        if isinstance(event, Delta):
             self._write(printable(event.content))
+        elif event.reason:
+            self._write_line(next_try(event.reason, event.seconds))
 
     def detach(self) -> None:
         """Do nothing: text can be written after the cell has ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from dataclasses import dataclass
@@ -32,7 +33,10 @@ class View(Protocol):
         """Show an event of the stream, now or with the next paint."""
 
     def detach(self) -> None:
-        """Prepare to continue after the cell has ended; call it while the cell still runs."""
+        """Prepare to continue after the cell has ended; call it while the cell still runs.
+
+        The view may be started before or after that, in any thread.
+        """
 
     def finish(self, turn: Turn, footer: Footer) -> None:
         """Show the final state: the whole answer, however it ended, and `footer`."""
@@ -133,10 +137,17 @@ class WaitingLine:
         self._started = time.monotonic()
         self._retry: tuple[float, str] | None = None
 
+    def start(self) -> None:
+        """Start the clock again: the wait begins now."""
+        self._started = time.monotonic()
+
     def update(self, event: Delta | Waiting) -> None:
         """Note that the client announced a wait, or that the wait is over."""
+        now = time.monotonic()
+        if self._waits_for_another() or (isinstance(event, Waiting) and event.seconds == math.inf):
+            self._started = now
         if isinstance(event, Waiting):
-            self._retry = (time.monotonic() + event.seconds, event.reason)
+            self._retry = (now + event.seconds, event.reason)
         else:
             self._retry = None
 
@@ -147,13 +158,14 @@ class WaitingLine:
             thinking: The model has begun to think aloud.
         """
         now = time.monotonic()
-        if self._retry is not None and self._retry[0] > now:
-            return next_try(self._retry[1], self._retry[0] - now)
         waited = now - self._started
+        seconds = f" {waited:.0f} s" if waited >= 1 else ""
+        if self._retry is not None and self._retry[0] > now:
+            line = next_try(self._retry[1], self._retry[0] - now)
+            return line + seconds if self._waits_for_another() else line
         if waited < self._quiet_start:
             return ""
         what = "Thinking" if thinking else f"Waiting for {self._asked}"
-        seconds = f" {waited:.0f} s" if waited >= 1 else ""
         return f"{what} …{seconds}"
 
     def until_next(self) -> float:
@@ -161,9 +173,14 @@ class WaitingLine:
         waited = time.monotonic() - self._started
         return self._quiet_start - waited if waited < self._quiet_start else 1.0 - waited % 1.0
 
+    def _waits_for_another(self) -> bool:
+        return self._retry is not None and self._retry[0] == math.inf
+
 
 def next_try(reason: str, seconds: float) -> str:
-    """Return the line that announces a wait before the next try."""
+    """Return the line that announces a wait: before the next try, or for another answer."""
+    if seconds == math.inf:
+        return f"{reason} …"
     return f"{reason} – next try in {seconds:.0f} s"
 
 

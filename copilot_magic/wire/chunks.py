@@ -41,11 +41,11 @@ class Delta(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """An announcement of a wait before the next try; nothing is received meanwhile.
+    """An announcement of a wait, such as that before the next try; nothing is received meanwhile.
 
     Attributes:
-        seconds: The longest that it takes.
-        reason: Why, in a few words: ``"429: too many requests"``.
+        seconds: The longest that it takes; infinite if that depends on another prompt.
+        reason: Why, in a few words: ``"429: too many requests"``. It is empty if the wait is over.
     """
 
     seconds: float

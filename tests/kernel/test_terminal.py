@@ -76,9 +76,11 @@ def ipython(
 ) -> Iterator[Terminal]:
     """Run `code` in an IPython that has a terminal, or one that waits for input."""
     controller, terminal = pty.openpty()
+    # Colours would split the prompts that tests wait for.
+    how = ["--colors=NoColor"] if interactive else ["-c", code]
     environ = {**os.environ, "TERM": "xterm", "COPILOT_BASE_URL": server.base_url, **env}
     process = subprocess.Popen(
-        [sys.executable, "-m", "IPython", "--no-banner", *([] if interactive else ["-c", code])],
+        [sys.executable, "-m", "IPython", "--no-banner", *how],
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
@@ -195,3 +197,54 @@ def test_tab_completes_a_field_in_a_terminal(server: ScriptedServer) -> None:
         terminal.type("\t")
         assert "otic" in terminal.read_until("otic", after="{{quix").rpartition("{{quix")[2]
         terminal.process.kill()
+
+
+def test_an_answer_in_the_background_appears_above_what_is_being_typed(
+    server: ScriptedServer,
+) -> None:
+    """What is half typed stays, and runs as it was meant."""
+    go = threading.Event()
+
+    def script(exchange: Exchange) -> None:
+        exchange.start()
+        exchange.delta("half of it,")
+        if not exchange.wait(go):
+            return  # the last one is left behind
+        exchange.delta(" and the rest")
+        exchange.finish()
+        exchange.done()
+
+    server.script(script)
+    asks = "get_ipython().run_cell_magic('copilot', '-b', 'why?')\r"
+    with ipython("", server, interactive=True, NO_COLOR="1") as terminal:
+        terminal.read_until("In [1]:")
+        terminal.type("%load_ext copilot_magic\r")
+        terminal.read_until("In [2]:")
+        terminal.type(asks)
+        terminal.read_until("In [3]:")
+        terminal.type("print('one' + 'two")
+        terminal.read_until("'two", after="In [3]:")
+        assert "half of it" not in terminal.text
+        go.set()
+        terminal.read_until("half of it, and the rest")
+        terminal.type("')\r")
+        assert "onetwo" in terminal.read_until("onetwo")
+        # While a cell runs, the answer waits for its end.
+        go.clear()
+        terminal.read_until("In [4]:")
+        terminal.type(asks)
+        terminal.read_until("In [5]:")
+        terminal.type("import time; time.sleep(1); print('the cell', 'ends')\r")
+        time.sleep(0.3)
+        go.set()
+        last = terminal.read_until("and the rest", after="In [5]:")
+        last = last[last.index("In [5]:") :]
+        assert last.index("the cell ends") < last.index("“why?”") < last.index("half of it")
+        go.clear()
+        terminal.read_until("In [6]:")
+        terminal.type(asks)
+        terminal.read_until("In [7]:")
+        terminal.type("exit\r")
+        terminal.read_until("never", 5.0)
+    assert terminal.process.returncode == 0
+    assert "Traceback" not in terminal.text and "Error" not in terminal.text

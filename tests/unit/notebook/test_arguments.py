@@ -23,14 +23,14 @@ def test_what_is_not_given_is_none_or_off() -> None:
 def test_every_option_reaches_the_prompt_or_the_line() -> None:
     line = PromptLine.parse(
         '-m m -p p -t 0.5 --max-tokens 7 -s "Be brief" --fresh -c talk -o x --raw '
-        "--as list[str] --code --image fig --image plots[0] --context 3 --error"
+        "--as list[str] --code --image fig --image plots[0] --context 3 --error -b"
     )
     assert line.prompt("hi", "A") == Prompt(
         "hi", options=Options("m", "p", 0.5, 7), system="Be brief", cell_id="A", replay=False
     )
     assert (line.conversation, line.out, line.raw, line.new) == ("talk", "x", True, False)
     assert (line.as_, line.code, line.image) == ("list[str]", True, ("fig", "plots[0]"))
-    assert (line.context, line.error) == (3, True)
+    assert (line.context, line.error, line.background) == (3, True, True)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from copilot_magic.chat.turn import Turn
-from copilot_magic.notebook.coding import put_code, warnings_for
+from copilot_magic.notebook.coding import mention_code, put_code, warnings_for
 from copilot_magic.notebook.magics import CopilotMagics
 
 
@@ -61,6 +61,22 @@ def test_what_the_replaced_cell_assigned_is_no_news(
     shell.run_cell("a = b = 1")
     assert warnings_for(magics.notebook, "a = b = 2", "a = 3") == ["overwrites b"]
     assert warnings_for(magics.notebook, "a = b = 2", "a = b = 3") == []
+
+
+def test_code_that_no_cell_can_get_any_more_is_left_to_the_command(
+    magics: CopilotMagics, taken: list[str]
+) -> None:
+    current = magics.notebook.session.library.current
+    turn = answered("```python\nx = 1\n```")
+    current.turns.append(turn)
+    assert mention_code(magics.notebook, turn) == ["%copilot code puts it into the next cell"]
+    # The command is about the last answer.
+    current.turns.append(answered("later"))
+    assert mention_code(magics.notebook, turn) == []
+    assert mention_code(magics.notebook, answered("No.")) == ["no code in the answer"]
+    cut = answered("```python\nx = (1,", finish_reason="length")
+    assert mention_code(magics.notebook, cut) == ["the code is cut off"]
+    assert taken == []
 
 
 def test_many_names_are_counted(magics: CopilotMagics) -> None:

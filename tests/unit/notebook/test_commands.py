@@ -9,6 +9,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from scripted_server import Exchange, ScriptedServer, answer
 
 from copilot_magic.errors import UsageError
+from copilot_magic.notebook.arguments import PromptLine
+from copilot_magic.notebook.asking import ask_prompt
 from copilot_magic.notebook.commands import COMMANDS, Command, commands_help, run_command
 from copilot_magic.notebook.magics import CopilotMagics
 from copilot_magic.notebook.shell import Notebook
@@ -72,6 +74,56 @@ def test_every_command_is_explained() -> None:
     for name, known in COMMANDS.items():
         assert f"%copilot {name}" in explained
         assert known.help in explained
+
+
+def half(exchange: Exchange) -> None:
+    exchange.start()
+    exchange.delta("half")
+    exchange.client_gone()
+
+
+def test_cancel_says_what_it_stopped_and_status_what_is_on_its_way(
+    notebook: Notebook, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert printed(capsys, notebook, "cancel") == "nothing is being answered in the background\n"
+    server.script(half)
+    for name in ("first", "second"):
+        ask_prompt(notebook, f"about {name}", PromptLine(background=True, conversation=name))
+    while not all(job.exchange.turn.answer for job in notebook.background.jobs):
+        pass
+    status = printed(capsys, notebook)
+    assert "on its way    “about first” in first, 0 s, 4 characters\n" in status
+    assert "              “about second” in second, 0 s, 4 characters\n" in status
+    stopped = "stopped: “about first” in first, 4 characters kept\n"
+    assert printed(capsys, notebook, "cancel", "first") == stopped
+    nothing = "nothing is being answered in the background in first\n"
+    assert printed(capsys, notebook, "cancel", "first") == nothing
+    with pytest.raises(UsageError, match="no conversation 'third'"):
+        run_command(notebook, ["cancel", "third"])
+    assert "about second" in printed(capsys, notebook, "cancel")
+    assert "on its way" not in printed(capsys, notebook)
+
+
+def test_forgetting_a_conversation_stops_what_is_on_its_way_there(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
+    server.script(half)
+    pending = ask_prompt(notebook, "one", PromptLine(background=True, conversation="first"))
+    while not notebook.background.jobs[0].exchange.turn.answer:
+        pass
+    run_command(notebook, ["forget", "first"])
+    assert pending.done
+    assert [summary.name for summary in notebook.session.library.summaries("one")] == []
+
+
+def test_code_of_half_an_answer_is_not_taken(notebook: Notebook, server: ScriptedServer) -> None:
+    server.script(half)
+    ask_prompt(notebook, "one", PromptLine(background=True))
+    while not notebook.background.jobs[0].exchange.turn.answer:
+        pass
+    with pytest.raises(UsageError, match="still arriving"):
+        run_command(notebook, ["code"])
+    notebook.background.cancel()
 
 
 def test_without_a_command_the_status_is_shown(

@@ -27,7 +27,7 @@ def offered(shell: InteractiveShell, line: str) -> list[str]:
 def test_commands_and_options_are_offered(shell: InteractiveShell) -> None:
     assert {"serve", "status", "continue"} <= set(offered(shell, "%copilot "))
     options = offered(shell, "%%copilot --new ")
-    assert "--temperature" in options
+    assert {"--temperature", "-b", "--background"} <= set(options)
     assert "--new" not in options
 
 
@@ -36,6 +36,7 @@ def test_commands_and_options_are_offered(shell: InteractiveShell) -> None:
 def test_conversations_are_offered_with_quotes_if_they_need_them(shell: InteractiveShell) -> None:
     shell.run_line_magic("copilot", 'new "my talk"')
     assert offered(shell, "%copilot use ") == ['"my talk"']
+    assert offered(shell, "%copilot cancel ") == ['"my talk"']
     assert offered(shell, "%%copilot -c ") == ['"my talk"']
 
 

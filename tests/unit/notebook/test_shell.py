@@ -30,8 +30,25 @@ def test_a_front_end_that_names_no_cell_gives_no_id() -> None:
     assert notebook(None).next_cell_id() is None
 
 
+def test_a_variable_is_replaced_only_while_it_holds_what_it_held() -> None:
+    cell = notebook("A")
+    old, new = object(), object()
+    cell.assign("x", old)
+    cell.replace("x", object(), new)
+    assert cell.shell is not None and cell.shell.user_ns == {"x": old}
+    cell.replace("x", old, new)
+    assert cell.shell.user_ns == {"x": new}
+
+
+def test_the_running_cell_has_an_id_and_the_number_of_its_run() -> None:
+    assert notebook("A", 3).running_cell() == ("A", 3)
+    assert notebook(None, 3).running_cell() == ("", 3)
+
+
 def test_plain_python_has_neither_cells_nor_variables() -> None:
     plain = Notebook(None, Session(Settings(store=None)))
     assert plain.next_cell_id() is None
+    assert plain.running_cell() == ("", 0)
+    plain.replace("x", None, 1)
     plain.assign("x", 1)
     plain.after_cell(lambda: None)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from copilot_magic.session.session import Session
 from copilot_magic.settings import Settings
 from copilot_magic.store.store import Store
 from copilot_magic.views.view import Footer
-from copilot_magic.wire.chunks import Delta
+from copilot_magic.wire.chunks import Delta, Waiting
 
 
 class Threads:
@@ -69,9 +70,8 @@ def until(happened: Callable[[], bool]) -> None:
     raise AssertionError("it did not happen")
 
 
-@pytest.mark.parametrize("together", [True, False], ids=["one conversation", "two conversations"])
 def test_two_answers_in_two_threads_are_each_their_own(
-    session: Session, settings: Settings, server: ScriptedServer, together: bool
+    session: Session, settings: Settings, server: ScriptedServer
 ) -> None:
     """One is stopped half-way; the settings change in between; nothing of one marks the other."""
     release = threading.Event()
@@ -81,7 +81,7 @@ def test_two_answers_in_two_threads_are_each_their_own(
     threads.receive(first)
     until(lambda: bool(first.turn.answer))
     session.settings = replace(settings, model="m2", providers=("Absent", "Second"))
-    other = None if together else session.library.find_or_add("other")
+    other = session.library.find_or_add("other")
 
     def second_script(response: Response) -> None:
         if response.request.json["provider"] == "Absent":
@@ -117,7 +117,7 @@ def test_two_answers_in_two_threads_are_each_their_own(
     store.close()
 
 
-def test_what_is_still_arriving_is_no_part_of_another_prompts_history(
+def test_a_prompt_waits_for_the_one_before_it_in_its_conversation(
     session: Session, server: ScriptedServer
 ) -> None:
     release = threading.Event()
@@ -127,13 +127,104 @@ def test_what_is_still_arriving_is_no_part_of_another_prompts_history(
     threads.receive(first)
     until(lambda: bool(first.turn.answer))
     server.script(lambda response: answer(response, "fine"))
-    text_of(ask(session, "two"))
-    assert [m["content"] for m in server.posts[1]["messages"]] == ["two"]
+    second = ask(session, "two")
+    assert next(second) == Waiting(math.inf, "Waiting for the answer to “one”")
+    assert second.waits
+    assert [turn.prompt for turn in session.library.current.turns] == ["one"]
     release.set()
+    assert next(second) == Waiting(0.0, "")
+    assert not second.waits
+    assert text_of(second) == "fine"
     threads.join()
     assert [turn.prompt for turn in session.library.current.turns] == ["one", "two"]
-    text_of(ask(session, "three"))
-    assert len(server.posts[2]["messages"]) == 5
+    assert len(server.posts[1]["messages"]) == 3
+    assert second.turn.elapsed < first.turn.elapsed
+
+
+def test_a_prompt_does_not_wait_for_one_of_its_own_thread(
+    session: Session, server: ScriptedServer
+) -> None:
+    """That wait would never end. What is still arriving is no part of the other's history."""
+    first = ask(session, "one")
+    next(first)
+    assert text_of(ask(session, "two")) == "You said: two"
+    assert [m["content"] for m in server.posts[1]["messages"]] == ["two"]
+    first.close()
+
+
+@pytest.mark.parametrize("end", ["stop", "close"])
+def test_a_prompt_that_gives_up_waiting_was_never_asked(
+    session: Session, server: ScriptedServer, end: str
+) -> None:
+    release = threading.Event()
+    server.script(held(release))
+    threads = Threads()
+    first = ask(session, "one")
+    threads.receive(first)
+    until(lambda: bool(first.turn.answer))
+    second, third = ask(session, "two"), ask(session, "three")
+    next(second)
+    getattr(second, end)()
+    assert list(second) == []
+    assert second.turn.status == "interrupted"
+    assert next(third) == Waiting(math.inf, "Waiting for the answer to “one”")
+    release.set()
+    text_of(third)
+    threads.join()
+    assert [turn.prompt for turn in session.library.current.turns] == ["one", "three"]
+
+
+def test_stop_ends_the_wait_for_another_prompt_at_once(
+    session: Session, server: ScriptedServer
+) -> None:
+    release = threading.Event()
+    server.script(held(release))
+    threads = Threads()
+    first, second = ask(session, "one"), ask(session, "two")
+    threads.receive(first)
+    until(lambda: bool(first.turn.answer))
+    threads.receive(second)
+    until(lambda: second.waits)
+    second.stop()
+    until(lambda: second.turn.status == "interrupted")
+    assert first.turn.status == "streaming"
+    release.set()
+    threads.join()
+    assert len(server.posts) == 1
+
+
+@pytest.mark.parametrize("end", ["stop", "fail", "drop"])
+def test_however_a_prompt_ends_the_next_one_goes_on(
+    session: Session, server: ScriptedServer, end: str
+) -> None:
+    begun = threading.Event()
+
+    def script(response: Response) -> None:
+        begun.set()
+        if end == "fail":
+            response.reply(401, {"error": {"message": "no key"}})
+        else:
+            response.start()
+            response.delta("half")
+            response.client_gone()
+
+    server.script(script)
+    first = ask(session, "one")
+
+    def receive() -> None:
+        with suppress(CopilotError), closing(first):
+            for _ in first:
+                if end == "drop":
+                    return
+
+    thread = threading.Thread(target=receive)
+    thread.start()
+    assert begun.wait(30)
+    server.script(lambda response: answer(response, "fine"))
+    if end == "stop":
+        first.stop()
+    assert text_of(ask(session, "two")) == "fine"
+    thread.join()
 
 
 def test_other_settings_leave_what_is_on_its_way_alone(

@@ -371,3 +371,26 @@ def test_secrets_of_earlier_turns_are_masked_in_what_is_sent_and_not_in_memory(
     session.settings = replace(session.settings, mask_secrets=False)
     text_of(ask(session, "And key-1?"))
     assert "key-1" in server.posts[-1]["messages"][0]["content"]
+
+
+def test_an_answer_that_is_still_arriving_is_neither_asked_again_nor_continued(
+    session: Session, server: ScriptedServer
+) -> None:
+    exchange = ask(session, "one")
+    next(exchange)
+    for again in (session.retry, session.continue_last):
+        with pytest.raises(UsageError, match="still being answered"):
+            again()
+    exchange.close()
+    assert text_of(session.retry()) == "You said: one"
+
+
+def test_a_prompt_can_have_the_settings_of_another_one(
+    session: Session, settings: Settings, server: ScriptedServer
+) -> None:
+    first = ask(session, "one")
+    text_of(first)
+    session.settings = replace(settings, base_url="http://127.0.0.1:9/v1", model="other")
+    second = session.ask(prompt_of("two"), settings=first.settings)
+    assert text_of(second) == "You said: two"
+    assert server.posts[1]["model"] == ""

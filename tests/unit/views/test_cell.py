@@ -67,6 +67,37 @@ def test_a_short_answer_is_one_output_with_its_source() -> None:
     assert first["text/markdown"] == first["text/plain"] == text
 
 
+def test_outputs_can_be_opened_before_the_view_is_started() -> None:
+    front_end = FrontEnd()
+    view = cell_view(front_end, quiet_start=0.0)
+    view.detach()
+    opened = list(front_end.outputs)
+    assert len(opened) > 1 and front_end.seen == ""
+    view.start()
+    front_end.wait_for("Waiting")
+    finish(view, "# One\n\ntwo")
+    assert list(front_end.outputs) == opened
+    assert "two" in front_end.seen
+
+
+def test_a_view_that_was_opened_and_never_needed_shows_nothing() -> None:
+    front_end = FrontEnd()
+    view = cell_view(front_end)
+    view.detach()
+    finish(view)
+    assert front_end.seen == ""
+
+
+def test_in_a_capture_nothing_is_opened_in_advance() -> None:
+    front_end = FrontEnd()
+    view = cell_view(front_end, live=False)
+    view.detach()
+    assert front_end.outputs == {}
+    show(deltas("one"), view)
+    finish(view, "one")
+    assert front_end.seen.strip() == "one"
+
+
 LONG_BLOCKS = {
     "table": "| a | b |\n| - | - |\n" + "".join(f"| {n} | *row* {n} |\n" for n in range(300)),
     "ul": "".join(f"- **item {n}**: with some words that fill the line\n" for n in range(150)),

@@ -145,6 +145,17 @@ def test_the_outputs_opened_in_advance_are_enough_for_any_rest() -> None:
     assert front_end.seen.endswith("restfoot")
 
 
+def test_answers_that_open_their_outputs_in_advance_leave_some_to_the_next_ones() -> None:
+    budget, front_end = Budget(), FrontEnd()
+    opened = []
+    for _ in range(5):
+        before = len(front_end.outputs)
+        Outputs(front_end.publish, budget).open_all()
+        opened.append(len(front_end.outputs) - before)
+    assert opened == sorted(opened, reverse=True)
+    assert sum(opened) <= 50 and opened[-1] >= 5
+
+
 def test_two_answers_in_one_cell_do_not_hide_each_others_parts() -> None:
     front_end = FrontEnd()
     first, second = Outputs(front_end.publish), Outputs(front_end.publish)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import pty
 import re
@@ -57,6 +58,13 @@ class TestPlainView:
     def test_an_announced_wait_is_a_line(self, capsys: pytest.CaptureFixture[str]) -> None:
         show_answer(PlainView(), Waiting(2, "429"), Delta(content="a"))
         assert capsys.readouterr().out == "429 – next try in 2 s\na\n"
+
+    def test_a_wait_for_another_answer_is_a_line_and_its_end_is_none(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        waits = Waiting(math.inf, "Waiting for the answer to “one”")
+        show_answer(PlainView(), waits, Waiting(0.0, ""), Delta(content="a"))
+        assert capsys.readouterr().out == "Waiting for the answer to “one” …\na\n"
 
     def test_escape_sequences_are_harmless_however_they_are_split(
         self, capsys: pytest.CaptureFixture[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -117,6 +118,25 @@ def test_an_announced_wait_is_shown_at_once_and_until_it_is_over() -> None:
     line.update(Delta(reasoning="hm"))
     assert line.text() == ""
     line.update(Waiting(0.0, "429: too many requests"))
+    assert line.text() == ""
+
+
+def test_a_wait_for_another_answer_is_counted_and_then_it_is_this_ones_turn() -> None:
+    line = WaitingLine("Copilot", quiet_start=0.1)
+    line.update(Waiting(math.inf, "Waiting for the answer to “one”"))
+    assert line.text() == "Waiting for the answer to “one” …"
+    time.sleep(1.05)
+    assert line.text() == "Waiting for the answer to “one” … 1 s"
+    line.update(Waiting(0.0, ""))
+    assert line.text() == ""
+    time.sleep(0.11)
+    assert line.text() == "Waiting for Copilot …"
+
+
+def test_the_clock_of_a_wait_can_start_later_than_it_was_made() -> None:
+    line = WaitingLine("Copilot", quiet_start=0.1)
+    time.sleep(0.11)
+    line.start()
     assert line.text() == ""
 
 
