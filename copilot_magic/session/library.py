@@ -34,12 +34,13 @@ class Library:
     Attributes:
         storage: The conversation file.
         places: The order of the prompts that are on their way.
+        watchers: Who is told what happens to the conversations.
     """
 
     def __init__(self, settings: Settings, notebook: str = "") -> None:
         self._private: set[str] = set()  # the turns that were asked while nothing was to be kept
         self.storage = Storage(settings.store, self._in_memory, self._private)
-        self.watchers = Watchers()  # of what happens to them
+        self.watchers = Watchers()
         self.places = Places()
         self._settings = settings
         self._notebook = notebook
@@ -105,8 +106,7 @@ class Library:
     def new(self, name: str = "", *, current: bool = True) -> Conversation:
         """Start a new conversation, and make it the current one unless `current` is False.
 
-        Args:
-            name: Its name; without one it is named after the notebook, or the time.
+        Without a name it is named after the notebook, or the time.
 
         Raises:
             NameTakenError: There is a conversation of this name.
@@ -136,10 +136,8 @@ class Library:
             UnknownConversationError: There is none.
             StoreError: It is not among those that can be read.
         """
-        found = self._find(name)
-        if found is None:
-            unknown = UnknownConversationError(f"there is no conversation {name!r}")
-            raise self.storage.unread or unknown
+        if (found := self._find(name)) is None:
+            raise self.storage.unread or _unknown(name)
         return found
 
     def find_or_add(self, name: str) -> Conversation:
@@ -209,8 +207,7 @@ class Library:
         from .summaries import summaries
 
         with self._lock:
-            known = self._in_memory()
-            worth = [found for found in known if found.turns or found is self._current]
+            worth = [each for each in self._in_memory() if each.turns or each is self._current]
         return summaries(self.storage, worth, search)
 
     def place_of(self, conversation: Conversation) -> str:
@@ -219,8 +216,8 @@ class Library:
 
     def take_notes(self, conversation: Conversation) -> list[str]:
         """Return what the next answer of `conversation` should mention."""
-        note = self._notes.pop(conversation.conversation_id, "")
-        return [*([note] if note else []), *self.storage.take_notes()]
+        note = self._notes.pop(conversation.conversation_id, None)
+        return [*filter(None, [note]), *self.storage.take_notes()]
 
     def _add(self, conversation: Conversation) -> Conversation:
         conversation.system = conversation.system or self._settings.system
@@ -257,8 +254,8 @@ class Library:
 
     def _free_name(self, wanted: str = "") -> str:
         """Return a name that no conversation of this kernel has; the file ensures its own."""
-        wanted = wanted or PurePath(self._notebook).stem or time.strftime("%Y-%m-%d %H:%M")
-        return free_name(wanted, {known.name for known in self._in_memory()}.__contains__)
+        taken = {known.name for known in self._in_memory()}
+        return free_name(wanted or _usual_name(self._notebook), taken.__contains__)
 
     def _latest(self) -> Conversation | None:
         """Return the notebook's last conversation, if it has one with an answer."""
@@ -268,11 +265,10 @@ class Library:
         return found if found is not None and found.answered else None
 
     def _continued(self) -> Conversation | None:
-        found = self._latest()
-        if found is not None:
-            self._notes[found.conversation_id] = _continues(found)
-            return self._take_in(found)
-        return None
+        if (found := self._latest()) is None:
+            return None
+        self._notes[found.conversation_id] = _continues(found)
+        return self._take_in(found)
 
     def _in_memory(self) -> list[Conversation]:
         """Return the conversations of this kernel: the file may lack some of them."""
@@ -283,12 +279,18 @@ class Library:
         with self._lock:
             self._known.pop(forgotten.conversation_id, None)
             new = self._add(Conversation(forgotten.name))
-            self._notes[new.conversation_id] = (
-                f"{forgotten.name} was forgotten in another kernel; this is a new conversation"
-            )
+            self._notes[new.conversation_id] = _starts_anew(forgotten)
             if forgotten is self._current:
                 self._current = new
             return new
+
+
+def _usual_name(notebook: str) -> str:
+    return PurePath(notebook).stem or time.strftime("%Y-%m-%d %H:%M")
+
+
+def _starts_anew(forgotten: Conversation) -> str:
+    return f"{forgotten.name} was forgotten in another kernel; this is a new conversation"
 
 
 def _continues(conversation: Conversation) -> str:
@@ -298,6 +300,10 @@ def _continues(conversation: Conversation) -> str:
 
 def _save(store: Store, conversation: Conversation, notebook: str) -> None:
     conversation.name = store.save(conversation, notebook)
+
+
+def _unknown(name: str) -> UnknownConversationError:
+    return UnknownConversationError(f"there is no conversation {name!r}")
 
 
 def _taken(name: str) -> NameTakenError:

@@ -133,7 +133,9 @@ class Session:
 
     def stop(self, turn: Turn) -> None:
         """Stop the exchange that answers `turn`, from any thread; what arrived is kept."""
-        for exchange in list(self._exchanges):
+        with self._lock:
+            exchanges = list(self._exchanges)
+        for exchange in exchanges:
             if exchange.turn is turn:
                 exchange.stop()
 
