@@ -10,6 +10,7 @@ const PATHS = {
   copy: "M9 9h11v11H9zM5 15H4V4h11v1", edit: "M4 20h4L19 9l-4-4L4 16z", close: "M6 6l12 12M18 6L6 18",
   retry: "M20 12a8 8 0 1 1-2.3-5.7M20 4v5h-5", undo: "M9 14L4 9l5-5M4 9h10a6 6 0 0 1 0 12h-3",
   attach: "M20 11l-8.5 8.5a5 5 0 0 1-7-7L13 4a3.4 3.4 0 0 1 5 5l-8.5 8.5a1.7 1.7 0 0 1-2.5-2.5L14.500 8",
+  next: "M5 4h14v6H5zM12 13v7M8 16l4 4 4-4",
   down: "M12 5v14M6 13l6 6 6-6",
 };
 const SUGGESTIONS = [
@@ -18,6 +19,9 @@ const SUGGESTIONS = [
   "Explain list comprehensions with three short examples",
 ];
 const PICTURE_SIDE = 1280, PICTURE_BYTES = 4_000_000, FILE_BYTES = 200_000;
+const PASTE = "Copied: paste it into a cell";
+// A front end adds a cell only while it runs one.
+const NEXT_CELL = "No click can add a cell here. It is copied: paste it into one";
 const WAIT = "Wait until the answer has ended, or stop it";
 const drafts = new WeakMap();
 // Milliseconds without an answer after which an idle kernel does not know the panel any more, and
@@ -544,13 +548,16 @@ class Panel {
     if (part === "reasoning" && (html || tail)) turn.thoughts.hidden = false;
   }
 
-  // Give code its button.
+  // Give code its buttons.
   settle(added) {
     for (const element of added) {
       const blocks = [element, ...element.querySelectorAll(".copilot-code")];
       for (const block of blocks.filter((one) => one.matches(".copilot-code:not(.copilot-more, .copilot-cont)"))) {
         const code = block.querySelector("code");
-        if (code) block.append(button("Copy code", "copy", (event) => this.copied(event, code.textContent, true), "cp-copy"));
+        if (!code) continue;
+        const take = (said) => (event) => this.copied(event, code.textContent, said);
+        block.append(node("div", "cp-tools", {},
+          button("Put into next cell", "next", take(NEXT_CELL)), button("Copy code", "copy", take(PASTE))));
       }
     }
   }
@@ -565,10 +572,10 @@ class Panel {
     }
   }
 
-  async copied(event, text, isCode) {
+  async copied(event, text, said = "Copied") {
     const pressed = event.currentTarget;
     await copy(text);
-    const told = node("span", "cp-told", { role: "status" }, isCode ? "Copied: paste it into a cell" : "Copied");
+    const told = node("span", "cp-told", { role: "status" }, said);
     pressed.parentElement.querySelector(".cp-told")?.remove();
     pressed.before(told);
     pressed.focus();

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from ..chat.conversation import Conversation
-from ..errors import CopilotError
+from ..errors import CopilotError, ExpressionError
 from ..session.exchange import Exchange
 from ..text import one_line
 from .hints import next_step
@@ -21,6 +21,8 @@ __all__ = ["PanelAsking", "error_lines", "fault_line"]
 
 def error_lines(error: CopilotError) -> list[str]:
     """Return what happened, and below it what to do about it."""
+    if isinstance(error, ExpressionError):  # what corrects a cell cannot correct a message
+        return [error.message, error.hint]
     return [error.message, *next_step(error).split("\n")]
 
 

@@ -427,9 +427,30 @@ def test_code_and_answers_are_copied(notebook: Notebook, server: ScriptedServer)
     chat.press("Copy code")
     expect(chat.log).to_contain_text("Copied: paste it into a cell")
     assert notebook.page.evaluate("navigator.clipboard.readText()") == "x = 1\nprint(x)\n"
+    notebook.page.evaluate("navigator.clipboard.writeText('')")
+    chat.press("Put into next cell")
+    expect(chat.log).to_contain_text("No click can add a cell here. It is copied")
+    assert notebook.page.evaluate("navigator.clipboard.readText()") == "x = 1\nprint(x)\n"
     chat.press("Copy")
     expect(chat.log).to_contain_text("Copied")
     assert notebook.page.evaluate("navigator.clipboard.readText()") == source
+
+
+def test_variables_are_described_and_secrets_masked_as_in_a_cell(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
+    notebook.run("items = [1, 2, 3]; api_key = 'Kx82-zz91-Pq77'")
+    chat = Chat.show(notebook)
+    chat.ask("Sum {{items}} with Kx82-zz91-Pq77")
+    chat.has_ended()
+    sent = server.posts[-1]["messages"][-1]["content"]
+    assert sent.startswith("Sum `items` with [masked: api_key]\n")
+    assert "[1, 2, 3]" in sent
+    expect(chat.said.last).to_have_text("Sum {{items}} with [masked: api_key]")
+    expect(chat.log).to_contain_text("masked: api_key")
+    chat.ask("And {{items[9]}}?")
+    expect(chat.root.get_by_role("alert")).to_contain_text("{{items[9]}}: IndexError")
+    expect(chat.root.get_by_role("alert")).not_to_contain_text("%copilot fix")
 
 
 def test_reasoning_is_folded(notebook: Notebook, server: ScriptedServer) -> None:
