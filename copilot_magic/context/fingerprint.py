@@ -6,6 +6,7 @@ A fingerprint is a small dict that JSON can hold. Making one costs the same for 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -131,7 +132,7 @@ def _of_array(value: Any, patience: Patience) -> dict[str, Any]:
     shape = [int(size) for size in value.shape]
     found = {"type": _type(value), "shape": shape, "dtype": one_line(str(value.dtype), 80)}
     if is_a(value, "numpy", "ndarray") and value.size:
-        import numpy as np  # the array is one of its, so it is loaded
+        np: Any = sys.modules["numpy"]  # the array is one of its, so it is loaded
 
         at = np.unravel_index(np.asarray(_sampled(value.size)), shape) if shape else ()
         printer = Printer(patience, is_stable=True)

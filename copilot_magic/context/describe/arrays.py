@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from ...text import one_line
@@ -39,7 +40,7 @@ def describe_array(value: Any, budget: int | None, patience: Patience) -> Descri
 
 def array_lines(value: Any, printer: Printer, budget: int) -> tuple[list[str], str]:
     """Return lines about the values of a NumPy array, and what was left out."""
-    import numpy as np  # the array is one of its, so it is loaded
+    np: Any = sys.modules["numpy"]  # the array is one of its, so it is loaded
 
     if not is_a(value, "numpy.ma", "MaskedArray"):
         value = np.asarray(value)  # a subclass, such as a matrix, has ways of its own
