@@ -75,7 +75,7 @@ class CopilotMagics(Magics):
                 say(preview_prompt(notebook, text, options))
             else:
                 answer = ask_prompt(notebook, text, options)
-                if options.as_ is not None:
+                if options.as_ is not None and not options.background:
                     notebook.display(answer)
 
     @line_magic("copilot")  # type: ignore[arg-type]

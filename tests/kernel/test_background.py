@@ -244,7 +244,8 @@ def test_a_typed_value_is_what_the_variable_holds_in_the_end(
 ) -> None:
     replies = ["no list", '{"answer": ["Paris", "Lyon"]}']
     server.script(lambda exchange: answer(exchange, replies.pop(0)))
-    kernel.copilot("cities", "-b --as list[str] -o names")
+    run = kernel.copilot("cities", "-b --as list[str] -o names")
+    assert "PendingAnswer" not in run.text
     assert kernel.value("getattr(names, 'wait', lambda: names)()") == "['Paris', 'Lyon']"
     assert kernel.value("names") == "['Paris', 'Lyon']"
     whole = shown(kernel)
