@@ -54,6 +54,15 @@ class Answer(str):
         return answer
 
     @property
+    def done(self) -> bool:
+        """Return True: what is still arriving in the background is no answer yet."""
+        return True
+
+    def wait(self, timeout: float | None = None) -> Answer:
+        """Return this answer; so a cell need not know whether it has ended by now."""
+        return self
+
+    @property
     def markdown(self) -> str:
         """Return the answer's Markdown source as a plain ``str``."""
         return str.__str__(self)

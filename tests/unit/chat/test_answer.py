@@ -46,3 +46,11 @@ def test_a_block_of_code_can_be_run_as_it_is_and_travels_with_its_language() -> 
     assert names["x"] == 42
     again = pickle.loads(pickle.dumps(block))
     assert (again, again.language, again.code) == (block, "python", "x = 41 + 1")
+
+
+def test_an_answer_has_ended_and_can_be_waited_for_all_the_same() -> None:
+    """A variable may hold one that is still arriving, or the answer already."""
+    answer = Answer.of(Turn("hi", answer="Hello", status="complete"), "c")
+    assert answer.done
+    assert answer.wait() is answer
+    assert answer.wait(timeout=1) is answer
