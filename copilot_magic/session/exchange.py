@@ -199,7 +199,7 @@ class Exchange(Generator[Event, None, None]):
         self, events: Iterator[Event], replaced: Turn | None = None
     ) -> Generator[Event, None, None]:
         """Receive into the turn; close it as complete, interrupted or failed, and store it."""
-        turn, conversation = self.turn, self.conversation
+        turn, conversation, watchers = self.turn, self.conversation, self._library.watchers
         started, spent = time.monotonic(), turn.elapsed
         turn.error, turn.finish_reason, turn.status = "", None, "streaming"
         try:
@@ -214,7 +214,8 @@ class Exchange(Generator[Event, None, None]):
                         if turn.first_token is None and (event.content or event.reasoning):
                             turn.first_token = time.monotonic() - started
                         self._take(event)
-                    self._tell(event=event)
+                    if watchers:
+                        self._tell(event=event)
                     yield event
                     if self._stopped:
                         break

@@ -40,6 +40,10 @@ class Watchers:
     def __init__(self) -> None:
         self._watchers: tuple[Watcher, ...] = ()
 
+    def __bool__(self) -> bool:
+        """Say whether there is anyone to tell; news that nobody hears need not be made."""
+        return bool(self._watchers)
+
     def add(self, watcher: Watcher) -> None:
         """Tell `watcher` from now on."""
         self._watchers = (*self._watchers, watcher)

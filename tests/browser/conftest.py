@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -26,9 +27,14 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
-        with running_jupyter(tmp_path_factory.mktemp("jupyter")) as server:
+        home = tmp_path_factory.mktemp("jupyter")
+        with running_jupyter(home) as server:
             yield Jupyter(server, browser)
         browser.close()
+    # What the kernels log comes here, such as exceptions in what a widget calls.
+    log = (home / "server.log").read_text(encoding="utf-8", errors="replace")
+    ours = re.findall(r".*copilot_magic/.*\.py.*", log)
+    assert not ours, log[-5_000:]
 
 
 @pytest.fixture(scope="session", params=["lab", "notebook"])

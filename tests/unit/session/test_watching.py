@@ -27,6 +27,7 @@ def test_a_watcher_that_was_removed_hears_no_more() -> None:
     watchers.remove(heard.append)
     watchers.tell(News())
     assert len(heard) == 1
+    assert not watchers
 
 
 def test_a_turn_is_news_when_it_begins_goes_on_and_ends(session: Session) -> None:
