@@ -108,6 +108,20 @@ class LiveKernel:
             cell_id: The id that a front end puts into the request's metadata.
             on_message: Called with each iopub message of this execution as it arrives.
         """
+        # After a cell that failed, older kernels abort what comes in the next moment.
+        for _ in range(50):
+            run = self._run(code, cell_id, on_message)
+            if run.reply["status"] != "aborted":
+                break
+            time.sleep(0.1)
+        return run
+
+    def _run(
+        self,
+        code: str,
+        cell_id: str | None,
+        on_message: Callable[[dict[str, Any]], None] | None,
+    ) -> Run:
         session = self.client.session
         content = {"code": code, "silent": False, "store_history": True, "stop_on_error": True}
         metadata = {"cellId": cell_id} if cell_id else {}
@@ -136,8 +150,7 @@ class LiveKernel:
 
     def value(self, expression: str) -> str:
         """Return the ``repr`` of an expression in the kernel."""
-        # After a cell that failed, older kernels abort what comes in the next moment.
-        for _ in range(50):
+        for _ in range(50):  # as in `run`
             reply = self._reply("", silent=True, user_expressions={"value": expression})
             if reply["status"] != "aborted":
                 break
