@@ -25,7 +25,7 @@ class Review:
 class City(pydantic.BaseModel):
     name: str
     population: int = pydantic.Field(ge=0)
-    sights: list[str]
+    sights: list[str] = pydantic.Field(max_length=3)
 """
 SUBJECTS = (
     *("Paris", "Rome", "Berlin", "Madrid", "Oslo", "Lima", "Cairo", "Tokyo", "Delhi", "Bern"),
@@ -57,7 +57,11 @@ def serving(cache_home: object) -> Iterator[LiveKernel]:
         ("list[str]", "Which words come to mind with {}?", "all(type(w) is str for w in v)"),
         ("Literal['good', 'bad']", "Is {} good or bad?", "v in ('good', 'bad')"),
         ("Review", "Write a review of a film about {}.", "type(v) is Review"),
-        ("City", "Describe {} as if it were a city.", "type(v) is City and v.population >= 0"),
+        (
+            "City",
+            "Describe {} as if it were a city.",
+            "type(v) is City and v.population >= 0 and len(v.sights) < 4",
+        ),
     ],
 )
 def test_a_typed_answer_is_valid_every_time_of_twenty(
