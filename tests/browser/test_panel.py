@@ -362,32 +362,33 @@ def test_a_picture_and_a_text_file_go_along(notebook: Notebook, server: Scripted
 
 
 def test_nothing_that_a_model_or_a_user_writes_runs(
-    notebook: Notebook, server: ScriptedServer
+    jupyter: Jupyter, front_end: str, server: ScriptedServer
 ) -> None:
-    """All payloads at once would be one huge answer, so they are spread over several."""
-    chat = Chat.show(notebook)
-    page, payloads = notebook.page, list(PAYLOADS.values())
-    before = page.url
-    # Other tests in this notebook show what happens without protection.
-    harm = notebook.calls, notebook.dialogs, notebook.requests
-    done = [len(each) for each in harm]
-    for number in range(0, len(payloads), 40):
-        text = "\n\n".join(payloads[number : number + 40])
-        server.script(Paced(f"{text}\n\nEND {number}", 500))
-        chat.ask(f"{payloads[number]} asked {number}")
-        expect(chat.log).to_contain_text(f"asked {number}")
-        expect(chat.answers.last).to_contain_text(f"END {number}", timeout=30_000)
-        chat.has_ended()
-    links = chat.answers.locator("a")
-    for link in links.all()[:50]:
-        assert re.match("https?:|mailto:", link.get_attribute("href") or "")
-        assert link.get_attribute("target") == "_blank"
-    assert chat.log.locator("script, iframe, object, embed, form, base, meta, link").count() == 0
-    assert not chat.log.locator("[style*=fixed], [onclick], [onerror], [onload]").count()
-    calls, dialogs, requests = (each[n:] for each, n in zip(harm, done, strict=True))
-    assert not calls and not dialogs
-    assert not any("evil.example" in url for url in requests)
-    assert page.url == before
+    """In a notebook of its own: another test shows there what happens without protection."""
+    with jupyter.notebook(front_end) as notebook:
+        notebook.use(server)
+        chat = Chat.show(notebook)
+        page, payloads = notebook.page, list(PAYLOADS.values())
+        before = page.url
+        # All payloads at once would be one huge answer, so they are spread over several.
+        for number in range(0, len(payloads), 40):
+            text = "\n\n".join(payloads[number : number + 40])
+            server.script(Paced(f"{text}\n\nEND {number}", 500))
+            chat.ask(f"{payloads[number]} asked {number}")
+            expect(chat.log).to_contain_text(f"asked {number}")
+            expect(chat.answers.last).to_contain_text(f"END {number}", timeout=30_000)
+            chat.has_ended()
+        links = chat.answers.locator("a")
+        for link in links.all()[:50]:
+            assert re.match("https?:|mailto:", link.get_attribute("href") or "")
+            assert link.get_attribute("target") == "_blank"
+        assert (
+            chat.log.locator("script, iframe, object, embed, form, base, meta, link").count() == 0
+        )
+        assert not chat.log.locator("[style*=fixed], [onclick], [onerror], [onload]").count()
+        assert not notebook.calls and not notebook.dialogs
+        assert not any("evil.example" in url for url in notebook.requests)
+        assert page.url == before
 
 
 def test_the_newest_is_in_view_unless_the_reader_scrolled_up(
