@@ -11,6 +11,7 @@ __all__ = [
     "contains",
     "count_of",
     "escape",
+    "fenced",
     "free_name",
     "one_line",
     "printable",
@@ -77,6 +78,13 @@ def escape(text: str) -> str:
     import html
 
     return html.escape(printable(text))
+
+
+def fenced(text: str, language: str) -> str:
+    """Return `text` as a fenced block of code in Markdown, which nothing in the text can close."""
+    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def without_credentials(url: str) -> str:

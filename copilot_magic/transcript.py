@@ -11,7 +11,7 @@ from typing import Any
 from .chat.conversation import Conversation
 from .chat.turn import Turn, turn_of, turn_to_dict
 from .errors import UsageError
-from .text import count_of, one_line, well_formed
+from .text import count_of, fenced, one_line, well_formed
 
 __all__ = ["from_json", "to_json", "to_markdown", "to_notebook"]
 
@@ -84,9 +84,9 @@ def to_markdown(
     """
     parts = [f"# {_escaped(conversation.name)}"]
     if conversation.system:
-        parts += ["*System message*", _fenced(conversation.system, "text")]
+        parts += ["*System message*", fenced(conversation.system, "text")]
     for number, turn in enumerate(conversation.turns, 1):
-        parts += ["---", f"**{number} · You**", _fenced(turn.prompt, "text")]
+        parts += ["---", f"**{number} · You**", fenced(turn.prompt, "text")]
         if sent_along := _objects(turn):
             parts.append(f"*with {sent_along}*")
         parts += [f"*{remark}*" for remark in remarks(turn)]
@@ -96,9 +96,11 @@ def to_markdown(
         if mark := _mark(turn):
             parts.append(f"*{_escaped(mark)}*")
         if turn.schema and turn.answer:
-            parts.append(_fenced(turn.answer, "json"))
+            parts.append(fenced(turn.answer, "json"))
         elif turn.answer:
-            parts.append(turn.answer if _ends_closed(turn.answer) else _fenced(turn.answer))
+            parts.append(
+                turn.answer if _ends_closed(turn.answer) else fenced(turn.answer, "markdown")
+            )
     return well_formed("\n\n".join(parts)) + "\n"
 
 
@@ -239,12 +241,6 @@ def _mark(turn: Turn) -> str:
 
 def _escaped(text: str) -> str:
     return re.sub(r"([\\`*_\[\]<>&#|~$!])", r"\\\1", one_line(text))
-
-
-def _fenced(text: str, language: str = "markdown") -> str:
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def _ends_closed(text: str) -> bool:

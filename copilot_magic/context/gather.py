@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..chat.prompt import Part, Prompt
 from ..errors import PictureError, UsageError
-from ..text import count_of, one_line, printable
+from ..text import count_of, fenced, one_line, printable
 from .interpolate import Reference, fill, find_references
 from .secrets.masker import Masker
 
@@ -77,9 +77,7 @@ class Attachment:
 
     def block(self) -> str:
         """Return the title and the data in a fence that the data cannot close."""
-        longest = max((len(run) for run in re.findall(r"`{3,}", self.text)), default=2)
-        fence = "`" * (longest + 1)
-        return f"{self.title}\n\n{fence}{self.language}\n{self.text}\n{fence}"
+        return f"{self.title}\n\n{fenced(self.text, self.language)}"
 
 
 @dataclass(frozen=True)
@@ -192,9 +190,13 @@ class _Gathering:
         from .pictures.picture import picture_of
 
         name = one_line(expression, 200)
-        if (short := _short(value)) is not None and not _CELL.fullmatch(expression):
+        is_cell = type(value) is str and _CELL.fullmatch(expression) is not None
+        # Masked before it is cut: half a secret is hard to recognise.
+        shown = self.mask(value) if type(value) is str else value
+        is_secret = shown is not value and shown != value
+        if (short := _short(value)) is not None and not is_cell:
             self._in_place[expression] = short
-            self._record(name, type(value).__name__, value)
+            self._record(name, type(value).__name__, value, is_secret)
             return
         self._in_place[expression] = f"`{name}`"
         try:
@@ -206,14 +208,12 @@ class _Gathering:
             self._add_picture(name, picture, value)
             self._in_place[expression] += f" (picture {len(self.parts)})"
             return
-        # Masked before it is cut: half a secret is hard to recognise.
-        shown = self.mask(value) if type(value) is str else value
         description = describe(shown)
         if len(description.text) > self._budget:
             description = describe(shown, self._budget)
-        if type(value) is str and _CELL.fullmatch(expression):
+        if is_cell:
             description = replace(description, kind="the source of a cell", language="python")
-        self._record(name, description.kind, value)
+        self._record(name, description.kind, value, is_secret)
         self._attach(_described(name, description), recorded=True)
 
     def _take_picture(self, wanted: object) -> None:
@@ -243,13 +243,14 @@ class _Gathering:
         self.parts.append(picture.part)
         self._record(name, picture.kind, value)
 
-    def _record(self, name: str, kind: str, value: object) -> None:
-        """Note what goes with the prompt, and how to tell later whether it has changed."""
+    def _record(self, name: str, kind: str, value: object, is_secret: bool = False) -> None:
+        """Note what goes with the prompt, and how to tell later whether it has changed.
+
+        The fingerprint of a short secret would give it away, so a secret has none.
+        """
         from .fingerprint import fingerprint
 
         recorded: dict[str, Any] = {"name": self.mask(name), "kind": self.mask(kind)}
-        # The fingerprint of a short secret would give it away.
-        is_secret = type(value) is str and self.mask(value) != value
         if not is_secret and (mark := fingerprint(value)):
             recorded["fingerprint"] = mark
         self.objects.append(recorded)

@@ -13,6 +13,7 @@ from copilot_magic.text import (
     contains,
     count_of,
     escape,
+    fenced,
     free_name,
     one_line,
     printable,
@@ -122,3 +123,11 @@ def test_one_of_a_thing_is_no_plural() -> None:
 )
 def test_what_is_not_quite_an_url_does_not_show_a_password_either(url: str, shown: str) -> None:
     assert without_credentials(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "fence"),
+    [("x", "```"), ("a `b` ``c``", "```"), ("```\nx\n```", "````"), ("`````", "``````")],
+)
+def test_a_fence_is_longer_than_any_in_its_text(text: str, fence: str) -> None:
+    assert fenced(text, "text") == f"{fence}text\n{text}\n{fence}"
