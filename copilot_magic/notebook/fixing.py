@@ -9,7 +9,7 @@ from ..context.code.find import find_code
 from ..errors import UsageError
 from ..views.diff import show_diff
 from .arguments import PromptLine
-from .attaching import error_of_user, failure_attached, variables_attached
+from .attaching import error_of_user, variables_attached
 from .coding import warnings_for
 from .prompting import make_prompt
 from .showing import show_exchange
@@ -77,12 +77,9 @@ def _ask(notebook: Notebook, failure: Failure, words: str, instruction: str) -> 
     prompt = make_prompt(
         notebook,
         text,
-        PromptLine(),
+        PromptLine(error=True),
         expand=False,
-        more=(
-            *failure_attached(failure, notebook.masked),
-            *variables_attached(failure, notebook.namespace.variables),
-        ),
+        more=tuple(variables_attached(failure, notebook.namespace.variables)),
         instruction=instruction,
     )
     exchange = notebook.session.ask(prompt)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import typing
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..chat.prompt import Part, Prompt
 from ..context.gather import Attachment, Material, gather
-from ..context.secrets.masker import Masker
 from ..errors import UsageError
 from .arguments import PromptLine
 from .namespace import Namespace
 from .shell import Notebook
 
 if TYPE_CHECKING:
+    from ..context.secrets.masker import Masker
     from ..context.typed.answer_type import AnswerType
 
-__all__ = ["CODE_ONLY", "answer_type", "make_prompt", "masker_of"]
+__all__ = ["CODE_ONLY", "answer_type", "make_prompt", "pictures_of"]
 
 CODE_ONLY = (
     "Answer with Python code for the next cell of my notebook, in one fenced code block. "
@@ -65,7 +64,9 @@ def make_prompt(
         UsageError: An expression or a picture cannot be used.
     """
     namespace = namespace or Namespace.of_shell(notebook.shell)
-    masker = masker_of(notebook, namespace)
+    masker = None
+    if notebook.session.settings.mask_secrets:
+        masker = notebook.masker(namespace.variables)
     attachments = [*_attachments(notebook, line, masker), *more]
     instructions = [
         instruction,
@@ -94,16 +95,6 @@ def _attachments(notebook: Notebook, line: PromptLine, masker: Masker | None) ->
     if line.error:
         attachments += failure_attached(notebook.last_failure(), mask)
     return attachments
-
-
-def masker_of(notebook: Notebook, namespace: Namespace | None = None) -> Masker | None:
-    """Return what masks secrets, or None if the user wants none masked."""
-    if not notebook.session.settings.mask_secrets:
-        return None
-    variables = dict(notebook.namespace.variables)
-    if namespace is not None:
-        variables |= namespace.variables
-    return Masker(variables, os.environ)
 
 
 def answer_type(wanted: Any, namespace: Namespace) -> AnswerType | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from .failures import Failures
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from ..context.secrets.masker import Masker
     from ..session.session import Session
     from .background import Background
     from .failures import Failure
@@ -78,7 +79,7 @@ class Notebook:
             from ..session.session import Session
 
             self._session = Session(self._settings(), notebook=self._path)
-        self._session.find_secrets = self._find_secrets
+        self._session.find_secrets = lambda: self.masker().mask
         return self._session
 
     @property
@@ -100,19 +101,19 @@ class Notebook:
         self._announce()
         settings = self._settings()
         if settings.system and settings.mask_secrets:
-            settings = replace(settings, system=self._find_secrets()(settings.system))
+            settings = replace(settings, system=self.masker().mask(settings.system))
         self.session.settings = settings
         return self
 
-    def masked(self, text: str) -> str:
-        """Return `text` without secrets, unless the user wants none masked."""
-        return self._find_secrets()(text) if self.session.settings.mask_secrets else text
+    def masker(self, more: Mapping[str, object] | None = None) -> Masker:
+        """Return what masks the secrets of the environment and of the user's variables.
 
-    def _find_secrets(self) -> Callable[[str], str]:
-        """Return what masks the secrets of the environment and of the user's variables."""
+        Args:
+            more: Further variables that may hold secrets.
+        """
         from ..context.secrets.masker import Masker
 
-        return Masker(self.namespace.variables, os.environ).mask
+        return Masker({**self.namespace.variables, **(more or {})}, os.environ)
 
     def announce_soon(self, announcement: Callable[[Notebook], None]) -> None:
         """Call something when the running cell has ended, or before anything else is done."""

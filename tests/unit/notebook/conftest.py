@@ -33,3 +33,11 @@ def magics(
     loaded = shell.magics_manager.registry["CopilotMagics"]
     assert isinstance(loaded, CopilotMagics)
     return loaded
+
+
+@pytest.fixture
+def taken(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what is put into next cells, in order."""
+    taken: list[str] = []
+    monkeypatch.setattr(shell, "set_next_input", taken.append)
+    return taken

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from copilot_magic.chat.turn import Turn
 from copilot_magic.notebook.coding import mention_code, put_code, warnings_for
 from copilot_magic.notebook.magics import CopilotMagics
-
-
-@pytest.fixture
-def taken(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return what is put into next cells, in order."""
-    taken: list[str] = []
-    monkeypatch.setattr(shell, "set_next_input", taken.append)
-    return taken
 
 
 def answered(text: str, **fields: object) -> Turn:

@@ -13,13 +13,6 @@ from copilot_magic.notebook.fixing import explain_failure, fix_failure
 from copilot_magic.notebook.magics import CopilotMagics
 
 
-@pytest.fixture
-def taken(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    taken: list[str] = []
-    monkeypatch.setattr(shell, "set_next_input", taken.append)
-    return taken
-
-
 def saying(text: str, **finish: Any) -> Any:
     return lambda exchange: answer(exchange, text, **finish)
 
@@ -106,3 +99,14 @@ def test_an_explanation_is_a_turn_of_the_conversation(
     assert "fail with ZeroDivisionError" in turn.prompt
     assert "```" not in turn.prompt
     assert "1 / 0" in turn.expanded
+
+
+def test_a_secret_in_the_failed_cell_is_masked_and_named_in_the_footer(
+    magics: CopilotMagics, shell: InteractiveShell, server: ScriptedServer
+) -> None:
+    # The traceback shows the lines around the failure, which the secret is not among.
+    shell.run_cell("api_key = 'Kx82-zz91-Pq77'\n" + "x = 1\n" * 10 + "1 / 0", store_history=True)
+    explain_failure(magics.notebook.up_to_date())
+    (turn,) = magics.notebook.session.library.current.turns
+    assert "Kx82" not in server.posts[-1]["messages"][-1]["content"]
+    assert "masked: api_key" in turn.notes
