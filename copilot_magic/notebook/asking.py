@@ -58,7 +58,8 @@ def ask(prompt: str, *, show: bool = True, **options: Any) -> Any:
         UsageError: An option is unknown or cannot be used, or the prompt is empty.
         PromptError: There was no answer, or not all of it.
     """
-    call: Any = Source.executing(sys._getframe(1)).node
+    caller = sys._getframe(1)
+    call: Any = Source.executing(caller).node
     show = show and not _is_printed(call)
     if options.pop("fresh", False):
         options["replay"] = False
@@ -70,7 +71,6 @@ def ask(prompt: str, *, show: bool = True, **options: Any) -> Any:
     line = replace(line, image=pictures_of(line.image))
     if not prompt.strip():
         raise UsageError("the prompt is empty", "ask('…') needs some words")
-    caller = sys._getframe(1)
     shell = get_ipython()
     is_cell = shell is not None and caller.f_locals is shell.user_ns
     how: dict[str, Any] = {

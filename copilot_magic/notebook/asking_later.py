@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..chat.answer import Answer
 from ..errors import CopilotError, CutError
-from ..session.exchange import Exchange
+from ..session.exchange import NAMED_BY, Exchange
 from ..text import one_line
 from .arguments import PromptLine
-from .background import NAMED_BY, Job
+from .background import Job
 from .hints import next_step
 from .pending import PendingAnswer
 from .shell import Notebook

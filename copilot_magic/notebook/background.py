@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..session.exchange import Exchange
+from ..session.exchange import NAMED_BY, Exchange
 from ..session.places import Place
 from ..text import count_of, one_line
 from .between_cells import BetweenCells
@@ -18,13 +18,10 @@ from .between_cells import BetweenCells
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["NAMED_BY", "Background", "Job"]
+__all__ = ["Background", "Job"]
 
 PATIENCE = 5.0
 """Seconds that answers which were stopped may take to end."""
-
-NAMED_BY = 50
-"""Characters of a prompt that name it."""
 
 
 class Job:

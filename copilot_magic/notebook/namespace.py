@@ -96,9 +96,8 @@ class Namespace:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            reason = one_line(f"{type(error).__name__}: {_message(error)}".removesuffix(": "))
             raise UsageError(
-                f"{one_line(source, 80)!r} is no type: {reason}",
+                f"{one_line(source, 80)!r} is no type: {_reason(error)}",
                 "For example int, list[str] or Literal['yes', 'no']",
             ) from error
 
@@ -112,17 +111,18 @@ class Namespace:
 
 def failed_expression(expression: str, error: BaseException) -> ExpressionError:
     """Return the error that says, in one line, why an expression has no value."""
-    reason = one_line(f"{type(error).__name__}: {_message(error)}".removesuffix(": "))
     shown = one_line(expression, 80)
     missing = getattr(error, "name", None) if isinstance(error, NameError) else None
     hint = "Correct the expression"
     if missing and not hasattr(builtins, str(missing)):
         hint = f"Define {missing} first"
-    return ExpressionError(f"{{{{{shown}}}}}: {reason}", hint, expression=expression)
+    return ExpressionError(f"{{{{{shown}}}}}: {_reason(error)}", hint, expression=expression)
 
 
-def _message(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
+    """Return the type of an exception and its message, in one line."""
     try:
-        return str(error)
+        message = str(error)
     except Exception:  # noqa: BLE001  (the exception may be the user's own)
-        return ""
+        message = ""
+    return one_line(f"{type(error).__name__}: {message}".removesuffix(": "))

@@ -25,7 +25,7 @@ from .watching import News
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Event", "Exchange"]
+__all__ = ["NAMED_BY", "Event", "Exchange"]
 
 Event = Delta | Waiting
 
@@ -38,8 +38,8 @@ LONG_INTERVAL = 0.1
 # whether it was interrupted.
 LOOK_INTERVAL = 0.5
 
-# Characters of a prompt that name it to those who wait for it.
 NAMED_BY = 50
+"""Characters of a prompt that name it, to those who wait for it."""
 
 
 class Exchange(Generator[Event, None, None]):
