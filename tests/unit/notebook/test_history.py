@@ -8,6 +8,7 @@ import io
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -150,7 +151,10 @@ def test_cells_with_await_are_recorded(shell: InteractiveShell, run: Any, before
         )
         shell.events.trigger("post_run_cell", result)
 
-    asyncio.run(run_as_a_kernel_does("import asyncio\nawait asyncio.sleep(0)\nprint('late')"))
+    # In a thread of its own: the tests in a browser leave an event loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        cell = run_as_a_kernel_does("import asyncio\nawait asyncio.sleep(0)\nprint('late')")
+        pool.submit(asyncio.run, cell).result()
     (cell,) = before(1)
     assert cell.output == "late"
 
