@@ -215,6 +215,8 @@ def _restore(notebook: Notebook) -> None:
     ]
     if restored.added:
         lines.append(f"{count_of(restored.added, 'turn')} of them could still be read of the file")
+    if restored.answers:
+        lines.append(f"{count_of(restored.answers, 'answer')} of batches")
     if restored.kept:
         lines.append(f"the file as it was is kept as {restored.kept}")
     say("\n".join(lines))

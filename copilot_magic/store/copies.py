@@ -93,7 +93,7 @@ def keep_copy(path: str) -> None:
     import sqlite3
 
     with opened(path) as connection:
-        if connection.execute("SELECT 1 FROM turn LIMIT 1").fetchone() is None:
+        if not _has_content(connection):
             return
     new = f"{copy_path(path)}-new"
     with suppress(FileNotFoundError):
@@ -115,6 +115,15 @@ def keep_copy(path: str) -> None:
     with opened(path) as connection, suppress(sqlite3.OperationalError):
         rows = connection.execute("SELECT conversation_id FROM forgotten").fetchall()
         _delete(copy_path(path), [str(conversation_id) for (conversation_id,) in rows])
+
+
+def _has_content(connection: sqlite3.Connection) -> bool:
+    """Say whether there are turns, or answers of batches, which an older file has no table for."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    return any(
+        connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None
+        for table in {"turn", "journal"} & tables
+    )
 
 
 def forget_in_copy(path: str, conversation_id: str) -> None:

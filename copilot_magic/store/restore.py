@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import StoreError
-from . import rows, turn_rows
+from . import journal_rows, rows, turn_rows
 from .copies import back_up, copy_path, is_sound, opened
 from .locks import create_private
-from .salvage import Salvaged, salvage
+from .salvage import Salvaged, salvage, salvage_journal
 from .schema import migrate
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Restored:
         conversations: How many conversations the file has now.
         turns: How many turns they have.
         added: How many of them are not from the copy, but were still readable.
+        answers: How many answers of batches the file has now.
         kept: The path under which the file as it was is kept; empty if there was none.
     """
 
@@ -41,6 +42,7 @@ class Restored:
     conversations: int
     turns: int
     added: int
+    answers: int
     kept: str
 
 
@@ -60,14 +62,19 @@ def restore(path: str) -> Restored:
             copied = _fill_from_copy(connection, path)
             connection.execute("PRAGMA foreign_keys = ON")
             migrate(connection)
-            readable = salvage(path) if Path(path).exists() else []
-            if copied is None and Path(copy_path(path)).exists():
-                readable += salvage(copy_path(path))
+            # The file is newer than its copy.
+            sources = [path] if copied is not None else [path, copy_path(path)]
+            sources = [source for source in sources if Path(source).exists()]
             connection.execute("BEGIN IMMEDIATE")
-            added = _add(connection, readable)
+            added = _add(connection, [found for source in sources for found in salvage(source)])
+            for source in reversed(sources):
+                journal_rows.put(connection, salvage_journal(source))
             connection.execute("COMMIT")
-            conversations = _count(connection, "conversation")
-            if not conversations:
+            conversations, answers = (
+                _count(connection, "conversation"),
+                _count(connection, "journal"),
+            )
+            if not conversations and not answers:
                 raise StoreError(
                     f"There is no copy of the conversation file {path} to bring back",
                     "The first one is made when a kernel ends, or after an hour",
@@ -76,7 +83,7 @@ def restore(path: str) -> Restored:
             kept = _set_aside(path)
             _put_in_place(connection, path, kept)
             turns = _count(connection, "current_turn")
-        return Restored(copied, conversations, turns, added, kept)
+        return Restored(copied, conversations, turns, added, answers, kept)
     finally:
         Path(new).unlink(missing_ok=True)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..chat.conversation import Conversation
+from . import journal_rows
 from .copies import opened
 from .turn_values import SELECTED, StoredTurn, number_of, stored_turn, text_of
 
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["Salvaged", "salvage"]
+__all__ = ["Salvaged", "salvage", "salvage_journal"]
 
 # The most row numbers that are tried one by one between the first and the last damaged page, and
 # how many of them in a row may fail.
@@ -47,13 +49,34 @@ def salvage(path: str) -> list[Salvaged]:
     import sqlite3
 
     try:
-        with opened(path) as connection:
-            # Lets SQLite pass over what is broken in the schema, and read a file cut short.
-            connection.execute("PRAGMA writable_schema = ON")
-            connection.text_factory = lambda text: text.decode("utf-8", "replace")
+        with _opened(path) as connection:
             return _salvage(connection)
     except (sqlite3.Error, UnicodeError, OSError):
         return []
+
+
+def salvage_journal(path: str) -> Iterator[Sequence[Any]]:
+    """Yield the rows of `journal_rows.COLUMNS` that are sound in the file at `path`."""
+    import sqlite3
+
+    try:
+        with _opened(path) as connection:
+            for row in _rows(connection, "journal", (journal_rows.SELECTED,)):
+                if journal_rows.is_sound(row):
+                    key, used, checksum, details, answer = row
+                    texts = (text_of(details), text_of(answer))
+                    yield text_of(key), int(number_of(used)), checksum, *texts
+    except (sqlite3.Error, UnicodeError, OSError):
+        return
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[sqlite3.Connection]:
+    with opened(path) as connection:
+        # Lets SQLite pass over what is broken in the schema, and read a file cut short.
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.text_factory = lambda text: text.decode("utf-8", "replace")
+        yield connection
 
 
 def _salvage(connection: sqlite3.Connection) -> list[Salvaged]:

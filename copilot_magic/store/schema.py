@@ -62,6 +62,17 @@ MIGRATIONS: Migrations = (
         # Which file was at the path, so that another one there is recognised.
         "ALTER TABLE notebook ADD COLUMN file TEXT NOT NULL DEFAULT ''",
     ),
+    (
+        # Answers of batches. `used` is the day of the last use, counted from the epoch.
+        """CREATE TABLE journal (
+            request_key TEXT PRIMARY KEY,
+            used INTEGER NOT NULL,
+            checksum INTEGER NOT NULL,
+            details TEXT NOT NULL,
+            answer TEXT NOT NULL
+        )""",
+        "CREATE INDEX journal_used ON journal (used)",
+    ),
 )
 
 

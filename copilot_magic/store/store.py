@@ -154,7 +154,7 @@ class Store(Reading, Writing):
 
         Its turns are overwritten with zeros, superseded ones and answers kept for replay included,
         and the log that SQLite keeps beside the file is emptied. It is deleted in the copy, too,
-        and no process writes it again.
+        and no process writes it again. Answers of batches belong to no conversation, and stay.
         """
 
         def write(connection: sqlite3.Connection) -> str | None:

@@ -15,6 +15,7 @@ __all__ = [
     "SELECTED",
     "StoredTurn",
     "number_of",
+    "of_types",
     "stored_turn",
     "text_of",
     "turn_of_row",
@@ -116,15 +117,16 @@ def _usable(details: object) -> dict[str, Any]:
         return {}
     if not isinstance(found, dict):
         return {}
-    values = _of_types(found, _TYPES)
-    values["options"] = _of_types(values.get("options", {}), _OPTION_TYPES)
+    values = of_types(found, _TYPES)
+    values["options"] = of_types(values.get("options", {}), _OPTION_TYPES)
     values["notes"] = [note for note in values.get("notes", []) if isinstance(note, str)]
     for name in ("parts", "objects"):
         values[name] = [member for member in values.get(name, []) if isinstance(member, dict)]
     return values
 
 
-def _of_types(values: dict[str, Any], types: dict[str, Any]) -> dict[str, Any]:
+def of_types(values: dict[str, Any], types: dict[str, Any]) -> dict[str, Any]:
+    """Return those of `values` that have a type in `types`, and are of it."""
     return {
         name: values[name]
         for name, kind in types.items()

@@ -18,8 +18,10 @@ from pathlib import Path
 
 import pytest
 
+from copilot_magic.chat.completion import Completion
 from copilot_magic.chat.conversation import Conversation
 from copilot_magic.chat.turn import Turn
+from copilot_magic.store.journal import Journal
 from copilot_magic.store.replay import ReplayFile
 from copilot_magic.store.store import Store
 
@@ -32,9 +34,11 @@ STANDSTILL = 0.2
 HEAD = """
 import os, random, signal, sys, time
 from contextlib import suppress
+from copilot_magic.chat.completion import Completion
 from copilot_magic.chat.conversation import Conversation
 from copilot_magic.chat.turn import Turn
 from copilot_magic.errors import StoreError
+from copilot_magic.store.journal import Journal
 from copilot_magic.store.replay import ReplayFile
 from copilot_magic.store.store import Store
 
@@ -380,3 +384,108 @@ for number in range(25):
     ]
     assert missing == []
     assert list(tmp_path.iterdir()) == [path]
+
+
+# Answers of batches
+
+
+def batch_answer(key: str) -> Completion:
+    return Completion(f"answer to {key} " * 50, finish_reason="stop", usage={"total_tokens": 7})
+
+
+KEEPER = """
+journal, name = Journal(sys.argv[1]), sys.argv[2]
+
+def keep(first, count):
+    keys = [f"{name} {number}" for number in range(first, first + count)]
+    journal.keep({
+        key: Completion(f"answer to {key} " * 50, finish_reason="stop", usage={"total_tokens": 7})
+        for key in keys
+    })
+    return first + count
+
+"""
+
+
+def test_processes_that_keep_answers_of_batches_at_once_keep_them_all(tmp_path: Path) -> None:
+    path = str(tmp_path / "conversations.db")
+    code = """
+say("ready")
+sys.stdin.readline()
+first = 0
+while first < 300:
+    first = keep(first, random.choice([1, 3, 50]))
+journal.close()
+say(first)
+"""
+    names = [f"process {number}" for number in range(4)]
+    counts = map(int, all_ended(python(KEEPER + code, path, name) for name in names))
+    keys = [
+        f"{name} {number}"
+        for name, count in zip(names, counts, strict=True)
+        for number in range(count)
+    ]
+    with closing(Journal(path)) as journal:
+        assert journal.find(keys) == {key: batch_answer(key) for key in keys}
+    check_integrity(path)
+
+
+def test_a_process_killed_at_any_moment_loses_no_answer_that_was_kept(tmp_path: Path) -> None:
+    path = str(tmp_path / "conversations.db")
+    code = """
+first = 0
+while True:
+    first = keep(first, random.choice([1, 3, 50]))
+    say(first)
+"""
+
+    def killed_while_keeping(name: str) -> int:
+        """Kill a process at a random moment; return how many answers it said it had kept."""
+        with python(KEEPER + code, path, name) as process:
+            assert process.stdout is not None
+            said = [process.stdout.readline()]
+            timer = threading.Timer(random.uniform(0, 0.5), process.kill)
+            timer.start()
+            said += process.stdout
+            timer.join()
+        assert process.returncode == -signal.SIGKILL
+        return max(int(line) for line in said if line.endswith("\n"))
+
+    names = [f"keeper {number}" for number in range(20)]
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(killed_while_keeping, names))
+    check_integrity(path)
+    with closing(Journal(path)) as journal:
+        for name, kept in zip(names, results, strict=True):
+            reported = [f"{name} {number}" for number in range(kept)]
+            assert journal.find(reported) == {key: batch_answer(key) for key in reported}
+            # Of the group that was being kept, there is all or nothing.
+            later = journal.find(f"{name} {number}" for number in range(kept, kept + 100))
+            assert len(later) in (0, 1, 3, 50)
+
+
+def test_an_interrupt_at_any_moment_leaves_the_journal_in_order(tmp_path: Path) -> None:
+    path = str(tmp_path / "conversations.db")
+    code = """
+first, interrupts = 0, 0
+say("ready")
+while interrupts < 50:
+    try:
+        while True:
+            first = keep(first, 10)
+    except KeyboardInterrupt:
+        interrupts += 1
+        say("interrupted")
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+first = keep(first, 10)
+say(len(journal.find(f"{name} {number}" for number in range(first))) == first)
+journal.close()
+"""
+    with python(KEEPER + code, path, "interrupted") as process:
+        assert hears(process) == "ready"
+        for _ in range(50):
+            time.sleep(random.uniform(0, 0.01))
+            process.send_signal(signal.SIGINT)
+            assert hears(process) == "interrupted"
+        assert ended(process) == "True\n"
+    check_integrity(path)

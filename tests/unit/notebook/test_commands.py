@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from scripted_server import Exchange, ScriptedServer, answer
 
+from copilot_magic.chat.completion import Completion
 from copilot_magic.errors import UsageError
 from copilot_magic.notebook.arguments import PromptLine
 from copilot_magic.notebook.asking import ask_prompt
 from copilot_magic.notebook.commands import COMMANDS, Command, commands_help, run_command
 from copilot_magic.notebook.magics import CopilotMagics
 from copilot_magic.notebook.shell import Notebook
+from copilot_magic.store.journal import Journal
 from copilot_magic.store.store import Store
 
 
@@ -296,3 +299,14 @@ def test_a_turn_is_dropped_by_number_and_from_what_is_sent(
     store.close()
     assert stored is not None
     assert [turn.prompt for turn in stored.turns] == ["one", "four"]
+
+
+def test_restore_says_how_many_answers_of_batches_are_back(
+    notebook: Notebook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask_prompt(notebook, "one", PromptLine())
+    with closing(Journal()) as journal:
+        journal.keep({"one": Completion("1"), "two": Completion("2")})
+    said = printed(capsys, notebook, "restore")
+    assert said.splitlines()[0] == "there was no copy; 1 conversation, 1 turn"
+    assert "2 answers of batches" in said.splitlines()

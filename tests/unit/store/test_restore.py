@@ -34,7 +34,7 @@ def damage_schema(path: Path) -> None:
 
 def damage_middle(path: Path) -> None:
     data = bytearray(path.read_bytes())
-    data[40_000:48_192] = b"\xff" * 8192
+    data[52_288:60_480] = b"\xff" * 8192
     path.write_bytes(data)
 
 
