@@ -28,12 +28,13 @@ MAY_IMPORT = {
     "store": {*BASE, "chat"},
     "local": BASE,
     "session": {*BASE, "chat", "wire", "client", "store"},
+    "batch": {*BASE, "chat", "wire", "context", "client", "store"},
     "transcript": {*BASE, "chat", "markdown"},
     "doctor": {*BASE, "chat", "wire", "client"},
     "views": {*BASE, "chat", "wire", "markdown"},
     "notebook": {
         *BASE,
-        *("chat", "wire", "markdown", "context", "client", "local", "session", "views"),
+        *("chat", "wire", "markdown", "context", "client", "local", "session", "batch", "views"),
         *("transcript", "doctor"),
     },
 }
