@@ -290,13 +290,18 @@ def test_successes_let_the_limit_grow_slowly_to_where_it_was(start: Start) -> No
         pace.end(pace.begin(10), 20)
         grown.append(pace.allowed)
     assert grown == [2, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4]
-    tickets = begun(pace, 4)
-    pace.refuse(tickets[0], 1.0)
-    pace.end(pace.begin(10), 20)
-    tickets = begun(pace, 2)
-    pace.refuse(tickets[0], 1.0)  # the success before it does not count
-    pace.end(pace.begin(10), 20)
-    assert pace.allowed == 2
+
+
+def test_successes_before_a_refusal_do_not_count_after_it(start: Start) -> None:
+    pace = start(8)
+    for _ in range(2):
+        tickets = begun(pace, 4)
+        pace.refuse(tickets[0], 1.0)
+        assert pace.allowed == 2
+        for ticket in tickets[1:]:
+            pace.end(ticket, 20)
+        pace.end(pace.begin(10), 20)
+        assert pace.allowed == 2
 
 
 def test_failures_let_nothing_grow(start: Start) -> None:
