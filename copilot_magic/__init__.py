@@ -7,33 +7,41 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from .batch.batch import Batch
     from .chat.answer import Answer
     from .chat.conversation import Conversation
     from .client.client import ChatClient
     from .errors import CopilotError
     from .notebook.asking import ask
+    from .notebook.mapping import imap_prompts, map_prompts
     from .notebook.panel import ChatPanel
     from .settings import Settings
 
 __version__ = "0.1.0"
 __all__ = [
     "Answer",
+    "Batch",
     "ChatClient",
     "ChatPanel",
     "Conversation",
     "CopilotError",
     "Settings",
     "ask",
+    "imap_prompts",
+    "map_prompts",
 ]
 
 _HOMES = {
     "Answer": "chat.answer",
+    "Batch": "batch.batch",
     "ChatClient": "client.client",
     "ChatPanel": "notebook.panel",
     "Conversation": "chat.conversation",
     "CopilotError": "errors",
     "Settings": "settings",
     "ask": "notebook.asking",
+    "imap_prompts": "notebook.mapping",
+    "map_prompts": "notebook.mapping",
 }
 
 

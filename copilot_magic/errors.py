@@ -27,6 +27,8 @@
         │   ├── ContextLengthError      413, or a message that says the prompt is too long
         │   ├── RateLimitError          429
         │   └── ServerError             408, 5xx
+        ├── WorkerError             the worker of a batch ended before it answered
+        ├── TokenLimitError         a batch has used as many tokens as it may
         └── AnswerError             a success without a complete answer
             ├── ErrorEventError         the server reported a failure inside the stream
             ├── CutError                the stream broke off
@@ -77,9 +79,11 @@ __all__ = [
     "StatusError",
     "StoreError",
     "TLSError",
+    "TokenLimitError",
     "TypedAnswerError",
     "UnknownConversationError",
     "UsageError",
+    "WorkerError",
 ]
 
 
@@ -375,6 +379,14 @@ class ServerError(StatusError):
     provider: str = ""
     logged: bool = False
     pictures: bool = False
+
+
+class WorkerError(PromptError):
+    """The worker of a batch ended before it answered."""
+
+
+class TokenLimitError(PromptError):
+    """A batch has used as many tokens as it may; what is left was not asked."""
 
 
 class AnswerError(PromptError):

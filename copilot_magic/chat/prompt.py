@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-__all__ = ["Content", "Message", "Options", "Part", "Prompt", "text_of"]
+__all__ = ["Content", "Message", "Options", "Part", "Prompt", "content_of", "parts_of", "text_of"]
 
 Part = Mapping[str, Any]
 """A part of a message, as OpenAI's API has them: ``{"type": "image_url", …}``, for example."""
@@ -86,3 +86,10 @@ def text_of(content: Content) -> str:
     if isinstance(content, str):
         return content
     return "\n\n".join(str(part["text"]) for part in content if part.get("type") == "text")
+
+
+def parts_of(content: Content) -> list[Part]:
+    """Return what is in the content of a message besides text."""
+    if isinstance(content, str):
+        return []
+    return [part for part in content if part.get("type") != "text"]

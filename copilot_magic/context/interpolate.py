@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-__all__ = ["Reference", "fill", "find_references", "is_plain", "one_expression"]
+__all__ = ["Reference", "fill", "find_references", "is_plain", "mentions", "one_expression"]
 
 # Longest expression, and how many of the ``}}`` after a ``{{`` may be its end.
 _LONGEST = 2_000
@@ -95,6 +95,14 @@ def is_plain(expression: str) -> bool:
             return False
         node = node.value
     return isinstance(node, ast.Name)
+
+
+def mentions(expression: str, name: str) -> bool:
+    """Say whether `expression` uses the variable `name`."""
+    tree = _parsed(expression)
+    return tree is not None and any(
+        isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree)
+    )
 
 
 def _ends(text: str, start: int) -> Iterator[int]:

@@ -15,10 +15,14 @@ from ..chat.prompt import Options, Prompt
 from ..errors import UsageError
 from .words import split_words
 
-__all__ = ["Parser", "PromptLine", "option_names", "options_help", "whole_number"]
+__all__ = ["NOT_FOR_ASK", "Parser", "PromptLine", "option_names", "options_help", "whole_number"]
 
 ABOUT_ERROR = "Why did this happen, and what should I change?"
 """The prompt of a cell that sends the last exception along and says nothing."""
+
+
+NOT_FOR_ASK = ("out", "dry_run", "map_", "into", "first")
+"""The options that `ask` does not have: it returns its answer, and `map_prompts` is for many."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -54,6 +58,9 @@ class PromptLine:
         image: Pictures to send along: objects, or the source of expressions.
         context: How many of the cells that ran before to send along.
         error: Send the last exception along.
+        map_: The source of an expression: the prompt is asked about each of its rows; or None.
+        into: What to assign the answers of those to, as it stands left of ``=``; or None.
+        first: How many of the rows to ask about; None is all.
         background: Return at once; the answer arrives while other cells run.
         raw: Show plain text, no Markdown.
         dry_run: Show what would be sent, and send nothing.
@@ -70,6 +77,9 @@ class PromptLine:
     image: tuple[Any, ...] = ()
     context: int = 0
     error: bool = False
+    map_: str | None = None
+    into: str | None = None
+    first: int | None = None
     background: bool = False
     raw: bool = False
     dry_run: bool = False
@@ -120,13 +130,15 @@ class PromptLine:
         own = {name: value for name, value in values.items() if name in names}
         image = own.get("image")
         images = image if isinstance(image, (list, tuple)) else [image]
+        if own.get("map_") is None and (own.get("into") or own.get("first")):
+            raise UsageError("--into and --first need --map", "Say which rows: --map EXPR")
         own["image"] = tuple(each for each in images if each is not None)
         return cls(options=Options.of(values), **own)
 
     @classmethod
     def keywords(cls) -> list[inspect.Parameter]:
         """Return the options as keyword-only parameters, for the signature of `ask`."""
-        own = [option for option in fields(cls) if option.name not in ("options", "out", "dry_run")]
+        own = [option for option in fields(cls) if option.name not in ("options", *NOT_FOR_ASK)]
         return [
             inspect.Parameter(
                 option.name,
@@ -171,6 +183,9 @@ def _prompt_parser() -> argparse.ArgumentParser:
         help="send the N cells run before, with their output",
     )
     add("--error", action="store_true", help="send the last exception and its cell")
+    add("--map", dest="map_", metavar="EXPR", help="ask about each row: a list, a Series, a table")
+    add("--into", metavar="TARGET", help='assign those answers: labels, df["label"]')
+    add("--first", type=whole_number, metavar="N", help="only the first N rows, as a sample")
     replay = parser.add_mutually_exclusive_group()
     replay.add_argument(
         "--replay", action="store_true", default=None, help="use a stored answer if there is one"

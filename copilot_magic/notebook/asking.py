@@ -16,7 +16,7 @@ from IPython.core.getipython import get_ipython
 from ..chat.answer import Answer
 from ..errors import UsageError
 from ..session.session import Session
-from .arguments import PromptLine
+from .arguments import NOT_FOR_ASK, PromptLine
 from .hints import with_hints
 from .namespace import Namespace
 from .pending import PendingAnswer
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..context.typed.answer_type import AnswerType
     from ..session.exchange import Exchange
 
-__all__ = ["ask", "ask_prompt", "notebook_of"]
+__all__ = ["ask", "ask_prompt", "is_written_in", "notebook_of"]
 
 
 def ask(prompt: str, *, show: bool = True, **options: Any) -> Any:
@@ -63,7 +63,7 @@ def ask(prompt: str, *, show: bool = True, **options: Any) -> Any:
     show = show and not _is_printed(call)
     if options.pop("fresh", False):
         options["replay"] = False
-    if unfit := {"out", "dry_run"} & set(options):
+    if unfit := set(NOT_FOR_ASK) & set(options):
         raise UsageError(f"ask() has no option {unfit.pop()!r}", "help(ask) lists them")
     if "as" in options:  # a keyword of Python, so it comes in ** only
         options["as_"] = options.pop("as")
@@ -76,7 +76,7 @@ def ask(prompt: str, *, show: bool = True, **options: Any) -> Any:
     how: dict[str, Any] = {
         "show": show,
         "namespace": None if is_cell else Namespace(caller.f_globals, caller.f_locals),
-        "expand": _is_written_in(call, prompt),
+        "expand": is_written_in(call, prompt),
     }
     notebook, has_magics = notebook_of(shell)
     if not has_magics:
@@ -100,7 +100,7 @@ ask.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
 )
 
 
-def _is_written_in(call: Any, prompt: str) -> bool:
+def is_written_in(call: Any, prompt: str) -> bool:
     """Say whether the prompt is a literal in the call: ``ask("…")``."""
     written = call.args[0] if isinstance(call, ast.Call) and call.args else None
     return isinstance(written, ast.Constant) and written.value == prompt

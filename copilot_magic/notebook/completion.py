@@ -81,10 +81,10 @@ def _offered(notebook: Notebook, offers: _Offers, before: list[str]) -> list[str
             return offers.names(settings, "providers")
         if last in ("-c", "--conversation"):
             return _conversations(notebook)
-        if last in ("-o", "--out", "--as", "--image"):
+        if last in ("-o", "--out", "--as", "--image", "--map", "--into"):
             return _of_the_user(Namespace.of_shell(notebook.shell).variables, last)
-        if last == "--context":
-            return ["1", "2", "3", "5"]
+        if last in ("--context", "--first"):
+            return ["1", "2", "3", "5"] if last == "--context" else ["5", "20", "100"]
         if last in ("-s", "--system", "-t", "--temperature", "--max-tokens"):
             return []
         given = set(before) - {"--image"}  # which may be given again

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["one_interrupt", "without_traceback"]
+__all__ = ["one_interrupt", "stop_first", "without_traceback"]
 
 PATIENCE = 5.0
 """Seconds for which an interrupted answer may take to end before the next interrupt counts."""
@@ -51,6 +51,38 @@ def one_interrupt(
         signal.signal(signal.SIGINT, before)
     if first and not raised:
         raise without_traceback(KeyboardInterrupt())
+
+
+@contextmanager
+def stop_first(
+    stop: Callable[[], None], *, message: Callable[[], str] = lambda: ""
+) -> Iterator[None]:
+    """Let the first interrupt call `stop` and be raised at the end of the block; others pass.
+
+    Args:
+        stop: Ends what goes on in the block, soon.
+        message: Returns what the interrupt should say, at that end.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    interrupted = False
+
+    def interrupt(number: int, frame: Any) -> None:
+        nonlocal interrupted
+        if interrupted:
+            before(number, frame)
+        interrupted = True
+        stop()
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupted:
+        raise without_traceback(KeyboardInterrupt(), message())
 
 
 def without_traceback(interrupt: KeyboardInterrupt, more: str = "") -> KeyboardInterrupt:

@@ -69,7 +69,11 @@ class CopilotMagics(Magics):
         with with_hints():
             options, text = PromptLine.parse_cell(line, cell)
             notebook = self.notebook.up_to_date()
-            if options.dry_run:
+            if options.map_ is not None:
+                from .mapping_cell import map_cell
+
+                map_cell(notebook, text, options)
+            elif options.dry_run:
                 from .preview import preview_prompt
 
                 say(preview_prompt(notebook, text, options))
@@ -159,7 +163,8 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     for kind in ("line", "cell"):
         manager.magics[kind].pop("copilot", None)
     shell.configurables.remove(magics)
-    shell.user_ns.pop("_copilot", None)
+    for name in ("_copilot", "_batch"):
+        shell.user_ns.pop(name, None)
     remove_completion(shell)
     shell.input_transformers_cleanup.remove(_as_asked)
 

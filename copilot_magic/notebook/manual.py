@@ -39,6 +39,14 @@ it a value of a type::
     %%copilot --as list[str] -o names
     Name three French cities.
 
+The same question can go to every row of a list, a Series or a table::
+
+    %%copilot --map df["review"] --into df["label"] --as "Literal['good', 'bad']"
+    What does this reviewer think?
+
+``{{{{item}}}}`` stands for the row; without it, the row follows your words. The batch is in
+``_batch``. Run the cell again to ask what is missing; ``--first 20`` tries a sample.
+
 With ``-b`` the cell ends at once, and its answer arrives while other cells run. Prompts of one
 conversation are answered one after the other. ``%copilot status`` says what is on its way, and
 ``%copilot cancel`` stops it. With ``-b -o x``, ``x.wait()`` returns the answer, and ``x`` is the

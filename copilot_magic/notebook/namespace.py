@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import linecache
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +80,32 @@ class Namespace:
             lines = expression.splitlines(keepends=True)
             linecache.cache[file] = (len(expression), None, lines, file)
             raise failed_expression(expression, error) from error
+
+    def evaluator(self, name: str) -> Callable[[str, object], object]:
+        """Return a function that evaluates an expression in which `name` stands for a value.
+
+        It knows the variables as they are now.
+        """
+        scope = dict(self._merged())
+        namespace = Namespace(scope)
+
+        def evaluate(expression: str, value: object) -> object:
+            scope[name] = value
+            return namespace.evaluate(expression)
+
+        return evaluate
+
+    def execute(self, statement: str, **values: object) -> None:
+        """Execute a statement that also knows `values`, by names that the user does not have.
+
+        Whatever it raises is the user's to see.
+        """
+        self._globals.update(values)
+        try:
+            exec(compile(statement, "<copilot>", "exec"), self._globals)
+        finally:
+            for name in values:
+                del self._globals[name]
 
     def evaluate_type(self, source: str, known: dict[str, Any]) -> object:
         """Return the type that `source` names.

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ..chat.answer import Answer
 from ..chat.prompt import Prompt
 from ..chat.turn import Turn
-from ..context.describe.description import cut_middle
-from ..context.gather import Attachment
 from ..context.typed.answer_type import LONGEST_LIST
-from ..text import printable
+from ..context.typed.second_try import asked_again
 
 if TYPE_CHECKING:
     from ..context.typed.answer_type import AnswerType
@@ -20,9 +18,6 @@ if TYPE_CHECKING:
     from .shell import Notebook
 
 __all__ = ["ask_typed"]
-
-# Characters of an answer that did not fit which are sent back with the reason.
-_SENT_BACK = 1_000
 
 
 def ask_typed(
@@ -91,14 +86,8 @@ class _Reading:
 
 def _with_problem(prompt: Prompt, turn: Turn, problem: str, wanted: AnswerType) -> Prompt:
     """Return the prompt with the answer that did not fit, and the reason."""
-    before = cut_middle(printable(turn.answer), _SENT_BACK)[0]
-    correction, schema = wanted.repair(problem)
-    said = [
-        prompt.expanded or prompt.text,
-        Attachment("You answered before:", before).block(),
-        correction,
-    ]
+    said, schema = asked_again(prompt.expanded or prompt.text, turn.answer, problem, wanted)
     notes = [*prompt.notes, f"the first answer was not of type {wanted.name}"]
     if schema != prompt.schema:
         notes.append(f"lists of at most {LONGEST_LIST} values")
-    return replace(prompt, expanded="\n\n".join(said), schema=schema, notes=tuple(notes))
+    return replace(prompt, expanded=said, schema=schema, notes=tuple(notes))
