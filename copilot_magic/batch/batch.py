@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
+from importlib import import_module
 from typing import Any, overload
 
 from ..errors import CopilotError, UsageError
+from .columns import plain, series_of
 from .items import Items, is_missing
 from .job import Row
 from .progress import Progress
@@ -103,7 +105,7 @@ class Batch(Sequence[Any]):
         """
         self.plan, self.stopped = None, None
         asked = range(len(self.items)) if positions is None else list(positions)
-        with Progress(len(asked), shown=self._progress) as progress:
+        with closing(Progress(len(asked), shown=self._progress)) as progress:
             run = self._question.run([self.items[position] for position in asked], progress)
             with self._guard(run.stop):
                 try:
@@ -127,13 +129,12 @@ class Batch(Sequence[Any]):
         """
         columns: dict[str, Any] = self._columns()
         if self._is_polars:
-            import polars  # type: ignore[import-not-found,unused-ignore]
-
-            return polars.DataFrame(columns, strict=False)
+            return import_module("polars").DataFrame(columns, strict=False)
         try:
-            import pandas  # type: ignore[import-untyped,import-not-found,unused-ignore]
+            pandas = import_module("pandas")
         except ImportError:
             raise UsageError("pandas is not installed", "Install it: pip install pandas") from None
+        columns["answer"] = series_of(columns["answer"], self._index)
         return pandas.DataFrame(columns, index=self._index)
 
     def _columns(self) -> dict[str, list[Any]]:
@@ -143,7 +144,7 @@ class Batch(Sequence[Any]):
         else:
             rows = {"item": self.items}
         errors = [None if error is None else error.message for error in self.errors]
-        return {**rows, "answer": [_plain(answer) for answer in self.answers], "error": errors}
+        return {**rows, "answer": [plain(answer) for answer in self.answers], "error": errors}
 
     def _put(self, position: int, row: Row) -> None:
         self.answers[position], self.errors[position] = row.answer, row.error
@@ -177,8 +178,3 @@ class Batch(Sequence[Any]):
 
     def _repr_html_(self) -> str:
         return html_of(self)
-
-
-def _plain(answer: Any) -> Any:
-    """Return an answer as a table holds it: a text without what else is known about it."""
-    return str.__str__(answer) if isinstance(answer, str) else answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -156,7 +157,7 @@ def imap_prompts(
 
 
 def _rows(question: Question, items: Items, progress: bool) -> Iterator[Row]:
-    with Progress(items.total, shown=progress) as bar:
+    with closing(Progress(items.total, shown=progress)) as bar:
         run = question.run(items, bar, window=max(_WINDOW, 2 * question.limits.max_workers))
         yield from run.rows()
         if run.fatal is not None:

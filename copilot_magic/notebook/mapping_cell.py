@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..batch.batch import Batch
+from ..batch.columns import plain, series_of
 from ..batch.items import Items
 from ..batch.question import Question
 from ..chat.prompt import text_of
@@ -88,13 +89,11 @@ def _check_target(target: str) -> None:
 
 def _assign(namespace: Namespace, target: str, batch: Batch, source: Any) -> None:
     """Assign the answers to a target; rows that were not asked about keep what they have there."""
-    values: Any = [str.__str__(each) if isinstance(each, str) else each for each in batch.answers]
+    values: Any = [plain(answer) for answer in batch.answers]
     if (index := getattr(source, "index", None)) is not None and not callable(index):
-        import pandas  # type: ignore[import-untyped,import-not-found,unused-ignore]
-
         if len(values) < len(index):
             values += _present(namespace, target, len(index))[len(values) :]
-        values = pandas.Series(values, index=index)
+        values = series_of(values, index)
     try:
         namespace.execute(f"{target} = __copilot_answers", __copilot_answers=values)
     except Exception as error:
