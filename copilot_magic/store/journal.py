@@ -76,7 +76,6 @@ class Journal:
         """Keep all these answers under their keys, in place of those that were there, or none."""
         today = self._today()
         rows = [journal_rows.row_of(key, answer, today) for key, answer in answers.items()]
-
         most = max(_DELETED_AT_ONCE, 2 * len(rows))
 
         def write(connection: sqlite3.Connection) -> bool:

@@ -43,7 +43,7 @@ KNOWS_IPYTHON = {"notebook", "views/open.py", "__init__.py"}
 OUTSIDE = {"requests", "urllib3", "socket", "sqlite3", "pathlib", "subprocess", "shutil"}
 SLOW = {
     *("requests", "urllib3", "ipywidgets", "anywidget", "markdown_it", "pygments"),
-    *("platformdirs", "sqlite3"),
+    *("platformdirs", "sqlite3", "tqdm"),
 }
 
 

@@ -154,6 +154,20 @@ def test_any_text_of_a_server_can_be_kept(journal: Journal) -> None:
     assert found[key(6)].usage == {"total_tokens": 6}
 
 
+def test_an_answer_with_figures_too_deep_to_read_costs_no_other_one(journal: Journal) -> None:
+    """How deep that is depends on the version of Python, and on how deep in it one is."""
+    deep: dict[str, Any] = {}
+    for _ in range(900):
+        deep = {"deeper": deep}
+    journal.keep({**answers(10), key(10): Completion("deep", usage=deep)})
+
+    def found_below(depth: int) -> dict[str, Completion]:
+        return found_below(depth - 1) if depth else journal.find(map(key, range(11)))
+
+    found = found_below(sys.getrecursionlimit() // 2)
+    assert {known: answer for known, answer in found.items() if known != key(10)} == answers(10)
+
+
 def test_what_a_later_version_kept_of_an_answer_is_passed_over(
     journal: Journal, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
