@@ -15,13 +15,13 @@ from .connection import Call
 from .reading import read_events
 
 if TYPE_CHECKING:
-    from requests import Response
+    from urllib3 import BaseHTTPResponse
 
 __all__ = ["receive"]
 
 
 def receive(
-    call: Call, response: Response, ending: Ending, *, provider: str, dialect: Dialect
+    call: Call, response: BaseHTTPResponse, ending: Ending, *, provider: str, dialect: Dialect
 ) -> Generator[Delta, None, None]:
     """Yield what the events of an answer add, and at the end the notes on it.
 
