@@ -8,6 +8,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any
 
+from ..chat.completion import Completion
 from ..errors import (
     BadRequestError,
     CutError,
@@ -30,6 +31,7 @@ from ..wire.reasons import (
     refuses_fields,
     refuses_schema,
 )
+from ..wire.whole import completion_of, in_one_piece
 from .connection import STOPPED, Call, Connections
 from .listing import are_providers, get_list, names_in
 from .receiving import receive
@@ -133,6 +135,34 @@ class ChatClient:
                 tries += 1
                 yield Waiting(wait, reason)
                 call.sleep(wait)
+
+    def complete(self, body: Mapping[str, Any]) -> Completion:
+        """Post `body` for an answer in one piece, and return it; there is no second try.
+
+        It is sent again only if the client has just learned what the server needs.
+        `first_token_timeout` limits the wait for the response's headers, and `idle_timeout` each
+        silence after them. A server that streams its answer all the same is read, too.
+
+        Args:
+            body: The request, as `wire.request.make_request` makes it.
+
+        Raises:
+            PromptError: There was no answer, or not all of it; then nothing of it is kept.
+            UsageError: The settings do not allow asking.
+        """
+        body = in_one_piece(body)
+        with Call(self._connections) as call:
+            if self.stopped:
+                raise CutError(STOPPED)
+            while True:
+                sent = self._dialect.adapt(body)
+                try:
+                    return completion_of(self._answer(call, sent, whole=True))
+                except StatusError as error:
+                    other = self._learn(error, body, sent)
+                    if other is None:
+                        raise
+                    body = other
 
     def models(self) -> list[str]:
         """Return the names of the models that the server offers.
@@ -243,11 +273,13 @@ class ChatClient:
             models=tuple(names),
         )
 
-    def _answer(self, call: Call, body: dict[str, Any]) -> Generator[Delta, None, None]:
+    def _answer(
+        self, call: Call, body: dict[str, Any], *, whole: bool = False
+    ) -> Generator[Delta, None, None]:
         """Post `body` once and yield what the answer's events add."""
         settings, patience = self._settings, self._after_the_end
         timeout = settings.first_token_timeout
-        ending = Ending(timeout, settings.idle_timeout, patience)
+        ending = Ending(timeout, settings.idle_timeout, patience, whole=whole)
         response = send(
             call,
             settings,
@@ -258,6 +290,7 @@ class ChatClient:
             failure_timeout=patience,
         )
         with closing(response):
+            ending.responded()
             provider = body.get("provider") or ""
             yield from receive(call, response, ending, provider=provider, dialect=self._dialect)
 

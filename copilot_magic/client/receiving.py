@@ -57,14 +57,14 @@ def receive(
                     dialect.gpt4free = True
                 if delta.error is not None:
                     said = call.redact(delta.error)
-                    failure = reported_error(said, provider=provider, begun=ending.begun)
+                    failure = reported_error(said, provider=provider, begun=ending.kept)
                     delta = delta._replace(error=None)
                 yield delta
             if failure or reader.done:
                 break
     except MalformedAnswerError as error:  # an event without end
         failure = error
-        error.begun = ending.begun
+        error.begun = ending.kept
     rest = reader.finish()
     if rest is not None:
         ending.note(rest)
