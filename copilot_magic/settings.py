@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ LOCAL_KEY = "COPILOT_LOCAL_KEY"
 LOCAL_MARK = ("Access-Control-Allow-Origin", "copilot-magic-local-model")
 
 
+@lru_cache(maxsize=64)
 def is_loopback(url: str) -> bool:
     """Say whether `url` names this machine: ``localhost``, ``*.localhost``, 127.0.0.0/8 or ::1.
 

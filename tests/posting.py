@@ -22,9 +22,12 @@ def body(text: str = "Hello", **options: Any) -> dict[str, Any]:
     return request_body(**{**asked, **options})
 
 
-def client(base_url: str, key: str | None = None, **settings: Any) -> ChatClient:
-    """Return a client that sends `key`."""
-    return ChatClient(Settings(base_url=base_url, get_api_key=lambda: key, **settings))
+def client(
+    base_url: str, key: str | None = None, *, keep_connections: int = 0, **settings: Any
+) -> ChatClient:
+    """Return a client that sends `key`, and keeps some connections."""
+    asked = Settings(base_url=base_url, get_api_key=lambda: key, **settings)
+    return ChatClient(asked, keep_connections=keep_connections)
 
 
 def ask(asked: ChatClient, **options: Any) -> str:

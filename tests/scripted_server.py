@@ -31,7 +31,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-__all__ = ["Exchange", "Request", "ScriptedServer", "answer"]
+__all__ = ["Exchange", "Request", "ScriptedServer", "answer", "whole"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Request:
     path: str
     headers: Message
     body: bytes
+    client: Any = None
+    """The address that its connection came from."""
 
     @cached_property
     def json(self) -> Any:
@@ -148,7 +150,10 @@ class Exchange:
     def client_gone(self, timeout: float = 10.0) -> bool:
         """Wait until the client has closed the connection; say whether it has."""
         deadline = time.monotonic() + timeout
-        while not self._stopping.is_set() and time.monotonic() < deadline:
+        stopping = False
+        # It is looked for once more when the test has ended, just before which it may have gone.
+        while not stopping and time.monotonic() < deadline:
+            stopping = self._stopping.is_set()
             readable, _, _ = select.select([self._connection], [], [], 0.02)
             if readable:
                 try:
@@ -187,10 +192,23 @@ def answer(exchange: Exchange, text: str, **finish: Any) -> None:
     exchange.done()
 
 
+def whole(exchange: Exchange, text: str = "", **extra: Any) -> None:
+    """Answer with `text`, or with what was asked, in one piece."""
+    text = text or f"You said: {exchange.request.json['messages'][-1]['content']}"
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}}
+    choices = [{**choice, "finish_reason": "stop"}]
+    exchange.reply(200, {"model": "scripted-model", "choices": choices, **extra})
+
+
 def echo(exchange: Exchange) -> None:
     """Answer with the last message."""
     last = exchange.request.json["messages"][-1]["content"]
     answer(exchange, f"You said: {last}")
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # many threads may connect at once
 
 
 class ScriptedServer:
@@ -199,13 +217,18 @@ class ScriptedServer:
     Args:
         handler: The script for the POST requests.
         certificate: Serve HTTPS with this certificate and key, in one PEM file.
+        port: The port to listen on; 0 is a free one.
 
     Attributes:
         requests: What was received, oldest first.
+        clients: The addresses of the clients, one for each connection, oldest first.
         get: Answers to GET by path: status, headers, body; or a script.
     """
 
-    def __init__(self, handler: Handler = echo, certificate: Path | None = None) -> None:
+    def __init__(
+        self, handler: Handler = echo, certificate: Path | None = None, port: int = 0
+    ) -> None:
+        self.clients: list[Any] = []
         self.requests: list[Request] = []
         models = json.dumps({"object": "list", "data": [{"id": "scripted-model"}]}).encode()
         self.get: dict[str, Page | Handler] = {
@@ -215,8 +238,7 @@ class ScriptedServer:
         self._failures: list[Exception] = []
         self._stopping = threading.Event()
         self._connections: set[socket.socket] = set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._request_handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", port), self._request_handler())
         self._scheme = "http" if certificate is None else "https"
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -242,6 +264,17 @@ class ScriptedServer:
         """Return the bodies of the prompts, oldest first."""
         return [request.json for request in self.requests if request.method == "POST"]
 
+    @property
+    def open_connections(self) -> int:
+        """Return how many connections are open."""
+        return len(self._connections)
+
+    def hang_up(self) -> None:
+        """Close all connections, as a server does that has waited for long enough."""
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     def script(self, handler: Handler) -> None:
         """Answer POST requests with `handler` from now on."""
         self._handler = handler
@@ -264,9 +297,7 @@ class ScriptedServer:
         self._stopping.set()
         self._server.shutdown()
         self._thread.join()
-        for connection in list(self._connections):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        self.hang_up()
         self._server.server_close()
         if self._failures and error is None:
             raise self._failures[0]
@@ -308,6 +339,7 @@ class ScriptedServer:
 
             def setup(self) -> None:
                 super().setup()
+                server.clients.append(self.client_address)
                 server._connections.add(self.connection)
 
             def finish(self) -> None:
@@ -321,7 +353,7 @@ class ScriptedServer:
 
             def respond(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                request = Request(self.command, self.path, self.headers, body)
+                request = Request(self.command, self.path, self.headers, body, self.client_address)
                 self.close_connection = server._answer(request, self.connection)
 
             do_GET = do_POST = respond

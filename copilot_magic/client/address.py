@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import SettingError
-from ..settings import DEFAULT_BASE_URL
+from ..settings import DEFAULT_BASE_URL, is_loopback
 from ..text import without_credentials
 
-__all__ = ["endpoint", "origin", "proxy_for"]
+__all__ = ["endpoint", "origin", "proxies_for", "proxy_for"]
 
 
+@lru_cache(maxsize=16)
 def endpoint(base_url: str, path: str) -> str:
     """Return the URL of `path` below `base_url`, without user and password.
 
@@ -44,11 +46,18 @@ def origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
+def proxies_for(url: str) -> dict[str, str]:
+    """Return the environment's proxies for `url` by scheme; there are none to this machine."""
+    from requests.utils import get_environ_proxies
+
+    return {} if is_loopback(url) else get_environ_proxies(url)
+
+
 def proxy_for(url: str) -> str:
     """Return the environment's proxy for `url`, without credentials, or an empty string."""
-    from requests.utils import get_environ_proxies, select_proxy
+    from requests.utils import select_proxy
 
-    proxy = select_proxy(url, get_environ_proxies(url))
+    proxy = select_proxy(url, proxies_for(url))
     return without_credentials(proxy) if proxy else ""
 
 

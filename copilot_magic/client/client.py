@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Generator, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..chat.completion import Completion
 from ..errors import (
     BadRequestError,
     CutError,
-    FirstTokenTimeoutError,
     MalformedAnswerError,
     NotFoundError,
     PromptError,
@@ -20,11 +19,10 @@ from ..errors import (
     StatusError,
 )
 from ..settings import Settings, is_loopback
-from ..text import one_line, without_credentials
+from ..text import without_credentials
 from ..wire.chunks import Delta, Waiting
 from ..wire.dialect import Dialect, without_extensions, without_schema
 from ..wire.ending import Ending
-from ..wire.failures import CHECK_BASE_URL, duration
 from ..wire.reasons import (
     lacks_schemas,
     names_model,
@@ -33,14 +31,11 @@ from ..wire.reasons import (
     refuses_fields,
     refuses_schema,
 )
-from ..wire.sse import MAX_EVENT_BYTES
-from .connection import STOPPED, Call
-from .reading import read_body
+from ..wire.whole import completion_of, in_one_piece
+from .connection import STOPPED, Call, Connections
+from .listing import are_providers, get_list, names_in
 from .receiving import receive
 from .sending import send
-
-if TYPE_CHECKING:
-    from requests import Response
 
 __all__ = ["ChatClient"]
 
@@ -52,12 +47,14 @@ _LONGEST_WAIT = 60.0
 class ChatClient:
     """A client of one chat-completions server; several threads may use it at once.
 
-    Each prompt has its own connection, which ends with it: a server stops generating when the
-    client goes away, and no prompt meets a connection that went stale since the last one.
+    Each prompt has its own connection, which ends with it, unless connections are to be kept: a
+    server stops generating when the client goes away.
 
     Args:
         settings: Where and how to ask; by default what the environment says.
         dialect: What the server is known to need; the client adds what it learns.
+        keep_connections: How many connections to the server may stay open between prompts. The
+            environment's proxies and certificates are those of the first one then.
         list_timeout: Seconds to wait for the list of models or of providers.
         recognise_timeout: Seconds that `recognise` may take to connect, to be answered, and to
             read the answer.
@@ -76,6 +73,7 @@ class ChatClient:
         settings: Settings | None = None,
         *,
         dialect: Dialect | None = None,
+        keep_connections: int = 0,
         list_timeout: float = 10.0,
         recognise_timeout: float = 1.0,
         after_the_end: float = 5.0,
@@ -93,7 +91,7 @@ class ChatClient:
         self._list_timeout = list_timeout
         self._recognise_timeout = recognise_timeout
         self._after_the_end = after_the_end
-        self._calls: set[Call] = set()
+        self._connections = Connections(keep_connections)
         self.stopped = False
 
     @property
@@ -118,7 +116,7 @@ class ChatClient:
             UsageError: The settings do not allow asking.
         """
         tries = 0
-        with Call(self._calls) as call:
+        with Call(self._connections) as call:
             if self.stopped:
                 raise CutError(STOPPED)
             while True:
@@ -138,13 +136,41 @@ class ChatClient:
                 yield Waiting(wait, reason)
                 call.sleep(wait)
 
+    def complete(self, body: Mapping[str, Any]) -> Completion:
+        """Post `body` for an answer in one piece, and return it; there is no second try.
+
+        It is sent again only if the client has just learned what the server needs.
+        `first_token_timeout` limits the wait for the response's headers, and `idle_timeout` each
+        silence after them. A server that streams its answer all the same is read, too.
+
+        Args:
+            body: The request, as `wire.request.make_request` makes it.
+
+        Raises:
+            PromptError: There was no answer, or not all of it; then nothing of it is kept.
+            UsageError: The settings do not allow asking.
+        """
+        body = in_one_piece(body)
+        with Call(self._connections) as call:
+            if self.stopped:
+                raise CutError(STOPPED)
+            while True:
+                sent = self._dialect.adapt(body)
+                try:
+                    return completion_of(self._answer(call, sent, whole=True))
+                except StatusError as error:
+                    other = self._learn(error, body, sent)
+                    if other is None:
+                        raise
+                    body = other
+
     def models(self) -> list[str]:
         """Return the names of the models that the server offers.
 
         Raises:
             PromptError: The server was not reached, or did not name them.
         """
-        return _names(self._get("/models"))
+        return names_in(self._get("/models"))
 
     def providers(self) -> list[str]:
         """Return the names of gpt4free's providers; other servers have none.
@@ -157,8 +183,8 @@ class ChatClient:
         except (NotFoundError, BadRequestError, MalformedAnswerError):
             self._dialect.gpt4free = False
             return []
-        self._dialect.gpt4free = _are_providers(listed)
-        return _names(listed)
+        self._dialect.gpt4free = are_providers(listed)
+        return names_in(listed)
 
     def recognise(self) -> None:
         """Ask the server briefly whether it is gpt4free, and note that in the dialect.
@@ -171,14 +197,16 @@ class ChatClient:
         patience = min(self._settings.connect_timeout, seconds)
         settings = replace(self._settings, connect_timeout=patience)
         brief = ChatClient(settings, dialect=self._dialect, list_timeout=seconds)
-        brief._calls = self._calls  # they end when this client's do
+        brief._connections = self._connections  # they end when this client's do
         with suppress(PromptError):
             brief.providers()
 
     def close(self) -> None:
-        """End each answer that is on its way, in any thread; the client can be used again."""
-        for call in list(self._calls):
-            call.stop()
+        """End each answer that is on its way, in any thread, and close idle connections.
+
+        The client can be used again.
+        """
+        self._connections.close()
 
     def stop(self) -> None:
         """End each answer that is on its way, and every later one before anything is sent."""
@@ -245,71 +273,37 @@ class ChatClient:
             models=tuple(names),
         )
 
-    def _answer(self, call: Call, body: dict[str, Any]) -> Generator[Delta, None, None]:
+    def _answer(
+        self, call: Call, body: dict[str, Any], *, whole: bool = False
+    ) -> Generator[Delta, None, None]:
         """Post `body` once and yield what the answer's events add."""
-        settings = self._settings
-        provider = body.get("provider") or ""
-        ending = Ending(settings.first_token_timeout, settings.idle_timeout, self._after_the_end)
-        with closing(self._send(call, "/chat/completions", body, ending)) as response:
+        settings, patience = self._settings, self._after_the_end
+        timeout = settings.first_token_timeout
+        ending = Ending(timeout, settings.idle_timeout, patience, whole=whole)
+        response = send(
+            call,
+            settings,
+            "/chat/completions",
+            body,
+            timeout=timeout,
+            time_left=ending.time_left,
+            failure_timeout=patience,
+        )
+        with closing(response):
+            ending.responded()
+            provider = body.get("provider") or ""
             yield from receive(call, response, ending, provider=provider, dialect=self._dialect)
 
     def _get(self, path: str) -> Any:
         """Return the JSON that the server answers to a GET."""
-        with Call(self._calls) as call:
-            try:
-                with closing(self._send(call, path)) as response:
-                    return json.loads(
-                        read_body(call, response, self._list_timeout, MAX_EVENT_BYTES)
-                    )
-            except FirstTokenTimeoutError:
-                raise FirstTokenTimeoutError(
-                    f"The server did not answer {path} within {duration(self._list_timeout)}",
-                    CHECK_BASE_URL,
-                    seconds=self._list_timeout,
-                ) from None
-            except (ValueError, RecursionError):
-                raise MalformedAnswerError(
-                    f"The server answered {path} with something other than JSON", CHECK_BASE_URL
-                ) from None
-
-    def _send(
-        self,
-        call: Call,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        ending: Ending | None = None,
-    ) -> Response:
-        timeout = self._list_timeout if ending is None else self._settings.first_token_timeout
-        return send(
-            call,
-            self._settings,
-            path,
-            body,
-            timeout=timeout,
-            time_left=None if ending is None else ending.time_left,
-            failure_timeout=self._after_the_end,
-        )
-
-
-def _names(listed: Any) -> list[str]:
-    """Return the names in a list of models or of providers, in whichever form it is."""
-    if isinstance(listed, dict):
-        listed = listed.get("data") or listed.get("models")
-    names = []
-    for item in listed if isinstance(listed, list) else []:
-        # gpt4free lists its providers among the models, too.
-        if isinstance(item, dict) and item.get("provider") is not True:
-            item = item.get("id") or item.get("name")
-        if isinstance(item, str) and item:
-            names.append(one_line(item))
-    return names
-
-
-def _are_providers(listed: Any) -> bool:
-    """Say whether this is gpt4free's list of providers; other servers have other objects there."""
-    return isinstance(listed, list) and any(
-        isinstance(item, dict) and item.get("object") == "provider" for item in listed
-    )
+        with Call(self._connections) as call:
+            return get_list(
+                call,
+                self._settings,
+                path,
+                timeout=self._list_timeout,
+                failure_timeout=self._after_the_end,
+            )
 
 
 def _wait_before_retry(error: StatusError, tries: int) -> float | None:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import io
 import json
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..errors import ConnectTimeoutError, CutError
-from ..settings import Settings, is_loopback
+from ..settings import Settings
 from ..text import without_credentials
 from ..wire.failures import duration
 from .address import proxy_for
 from .credentials import Credentials
-from .unreached import CHECK_NAME, unknown_name, unreached
+from .route import Routes
+from .unreached import CHECK_NAME, timed_out, unknown_name, unreached
 
 if TYPE_CHECKING:
-    import requests
+    from urllib3 import BaseHTTPResponse
 
-__all__ = ["STOPPED", "Call", "TimeLeft", "time_limit"]
+__all__ = ["STOPPED", "Call", "Connections", "TimeLeft", "time_limit"]
 
 STOPPED = "The prompt was stopped"
 
@@ -46,43 +49,101 @@ def time_limit(seconds: float) -> TimeLeft:
     return time_left
 
 
+class Connections:
+    """The connections of one client; after a fork, and in another process, there are none yet.
+
+    Args:
+        keep: How many of them stay open between calls; with 0, each call has its own.
+    """
+
+    def __init__(self, keep: int) -> None:
+        self._keep = keep
+        self._by_process: dict[int, _Open] = {}
+
+    def __reduce__(self) -> tuple[type[Connections], tuple[int]]:
+        return Connections, (self._keep,)
+
+    def join(self, call: Call) -> Routes:
+        """Return the routes for a call, which is one of those on their way from now on."""
+        mine = self._mine()
+        mine.calls.add(call)
+        return mine.kept if self._keep else Routes(1)
+
+    def leave(self, call: Call, routes: Routes) -> None:
+        """Take out a call that has ended, and close its routes if they are its own."""
+        self._mine().calls.discard(call)
+        if not self._keep:
+            routes.close()
+
+    def close(self) -> None:
+        """End each call that is on its way, and close the connections that are kept."""
+        mine = self._mine()
+        # In this order: a call that begins meanwhile is stopped, or it has the new routes.
+        kept, mine.kept = mine.kept, Routes(self._keep)
+        for call in list(mine.calls):
+            call.stop()
+        kept.close()
+
+    def _mine(self) -> _Open:
+        process = os.getpid()
+        # A parent's stay where they are: one of its threads may have held their lock at the fork.
+        return self._by_process.get(process) or self._by_process.setdefault(
+            process, _Open(Routes(self._keep))
+        )
+
+
+@dataclass(eq=False)
+class _Open:
+    """What one process has open: the connections that it keeps, and the calls on their way."""
+
+    kept: Routes
+    calls: set[Call] = field(default_factory=set)
+
+
 class Call:
     """One request on its way, whose connection another thread can end.
 
     Args:
-        calls: The calls of a client; this one is among them while its ``with`` block lasts.
+        connections: Those of the client; this call is one of its calls while its ``with`` block
+            lasts.
 
     Attributes:
         credentials: What the request is sent with.
+        fresh_only: It may not have a connection that was kept.
+        heard: Bytes of a response have arrived.
+        stopped: `stop` was called.
     """
 
-    def __init__(self, calls: set[Call]) -> None:
+    def __init__(self, connections: Connections) -> None:
         self.credentials = Credentials()
-        self._calls = calls
-        self._stopped = threading.Event()
+        self.fresh_only = self.heard = self.stopped = False
+        self._connections = connections
+        self._routes: Routes | None = None
+        self._look_up: Callable[[], None] | None = None
+        self._awake: threading.Event | None = None
         self._socket: socket.socket | None = None
+        self._kept = False  # the connection is one that an earlier request left open
         self._time_left: TimeLeft | None = None
         self._timeout = 0.0
 
     def __enter__(self) -> Call:
-        self._calls.add(self)
+        self._routes = self._connections.join(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._calls.discard(self)
-
-    @property
-    def stopped(self) -> bool:
-        """Say whether `stop` was called."""
-        return self._stopped.is_set()
+        self._socket = None
+        if self._routes is not None:
+            self._connections.leave(self, self._routes)
 
     def stop(self) -> None:
         """End the call: whatever waits for it ends as if the server had closed the connection."""
-        self._stopped.set()
-        if self._socket is not None:
+        self.stopped = True
+        if (awake := self._awake) is not None:
+            awake.set()
+        if (connection := self._socket) is not None:
             # An SSL socket's own method would remove the encryption while another thread reads.
             with suppress(OSError):
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def sleep(self, seconds: float) -> None:
         """Wait for `seconds`.
@@ -90,7 +151,9 @@ class Call:
         Raises:
             CutError: The call was stopped meanwhile.
         """
-        if self._stopped.wait(seconds):
+        self._awake = awake = threading.Event()
+        # `stop` sets the one before it looks for the other.
+        if self.stopped or awake.wait(seconds):
             raise CutError(STOPPED)
 
     def redact(self, text: str) -> str:
@@ -105,8 +168,11 @@ class Call:
         settings: Settings,
         timeout: float,
         time_left: TimeLeft,
-    ) -> requests.Response:
+    ) -> BaseHTTPResponse:
         """Send one request and return its response; only its headers have been read.
+
+        A server may close a connection that was kept just when the request is sent. It is sent
+        once more then, on a new connection.
 
         Args:
             body: What to post as JSON; None makes it a GET.
@@ -117,39 +183,28 @@ class Call:
         Raises:
             CopilotError: There was no response.
         """
-        import requests
         from urllib3.exceptions import HTTPError
 
-        loopback = is_loopback(url)
-        proxy = "" if loopback else proxy_for(url)
-        if not loopback and not proxy:
-            _look_up(url, settings)
+        assert self._routes is not None, "a call sends within its `with` block"
         self._time_left = time_left
-        with requests.Session() as session:
-            adapter = _adapter(self)
-            session.mount("http://", adapter)
-            session.mount("https://", adapter)
+        data = None if body is None else json.dumps(body).encode()
+        headers = {**headers, "Content-Type": "application/json"}
+        self.fresh_only = False
+        while True:
+            self._socket, self._kept, self.heard = None, False, False
             try:
-                return session.request(
-                    "GET" if body is None else "POST",
-                    url,
-                    data=None if body is None else json.dumps(body).encode(),
-                    headers={**headers, "Content-Type": "application/json"},
-                    # Without this, requests would look for a password in ~/.netrc.
-                    auth=lambda request: request,
-                    # The hosts for which the environment's proxies are not used.
-                    proxies={"no_proxy": urlsplit(url).hostname or ""} if loopback else {},
-                    timeout=(settings.connect_timeout, timeout),
-                    stream=True,
-                    allow_redirects=False,
-                )
+                route = self._routes.find(url)
+                self._look_up = partial(_look_up, url, settings) if route.direct else None
+                return route.send(self, headers, data, settings.connect_timeout, timeout)
             except (OSError, HTTPError) as error:
                 # "from None", since the error's text may contain the URL's query.
                 if self.stopped:
                     raise CutError(STOPPED) from None
-                raise unreached(error, url, proxy, settings, timeout) from None
+                if not self._kept or self.heard or timed_out(error):
+                    raise unreached(error, url, proxy_for(url), settings, timeout) from None
+            self.fresh_only = True
 
-    def pieces(self, response: requests.Response, time_left: TimeLeft) -> Iterator[bytes]:
+    def pieces(self, response: BaseHTTPResponse, time_left: TimeLeft) -> Iterator[bytes]:
         """Yield the body as it arrives.
 
         Args:
@@ -163,7 +218,7 @@ class Call:
         from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
         # Only `read1` hands over what has arrived, in whichever way the body is framed.
-        read = response.raw.read1
+        read = response.read1
         self._time_left = time_left
         # A body that is not compressed need not pass through the decompressor's buffers.
         compressed = "Content-Encoding" in response.headers
@@ -180,11 +235,18 @@ class Call:
                 return
             yield data
 
-    def connected(self, connection: socket.socket) -> None:
-        """Take over the connection, once it is made."""
-        self._socket, self._timeout = connection, 0.0
+    def connecting(self) -> None:
+        """Look up the name of the host, before urllib3 does so without any limit."""
+        if self._look_up is not None:
+            self._look_up()
+
+    def take(self, connection: socket.socket, *, new: bool = False) -> None:
+        """Take over a connection: a new one, or one for the next request."""
+        if connection is not self._socket:
+            self._socket, self._kept = connection, not new
         # urllib3 leaves the timeout for connecting in place while it sends the body, which may
         # contain pictures.
+        self._timeout = 0.0
         self.limit_wait()
         if self.stopped:
             self.stop()
@@ -202,62 +264,6 @@ class Call:
         if not seconds <= self._timeout <= 1.01 * seconds:
             self._timeout = seconds
             self._socket.settimeout(seconds)
-
-
-class _TimedReader(io.RawIOBase):
-    """What a connection receives, with the time that is left limiting each wait for bytes.
-
-    A socket's own timeout starts again with each byte, also with those that http.client reads by
-    itself: headers, the interim responses before them, and the sizes of chunks.
-    """
-
-    def __init__(self, received: io.RawIOBase, call: Call) -> None:
-        self._received = received
-        self._call = call
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._call.limit_wait()
-        return self._received.readinto(buffer)
-
-    def close(self) -> None:
-        self._received.close()
-        super().close()
-
-
-def _adapter(call: Call) -> Any:
-    """Return a requests adapter whose connections belong to `call`.
-
-    The socket's timeout has to change while an answer is read, which requests does not offer.
-    """
-    from http.client import HTTPResponse
-
-    from requests.adapters import HTTPAdapter
-
-    class Response(HTTPResponse):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
-            # The buffer is empty: nothing has been read yet.
-            self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), call))
-
-    class Adapter(HTTPAdapter):
-        def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
-            pool: Any = super().get_connection_with_tls_context(*args, **options)
-            base: Any = pool.ConnectionCls
-
-            class Connection(base):  # type: ignore[misc]
-                response_class = Response
-
-                def connect(self) -> None:
-                    super().connect()
-                    call.connected(self.sock)
-
-            pool.ConnectionCls = Connection
-            return pool
-
-    return Adapter()
 
 
 def _look_up(url: str, settings: Settings) -> None:

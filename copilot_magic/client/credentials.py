@@ -39,8 +39,8 @@ def credentials_for(url: str, settings: Settings) -> Credentials:
         UsageError: The key cannot be sent.
         SettingError: It must not be sent unencrypted.
     """
-    parts = urlsplit(settings.base_url.strip())
     key = settings.api_key()
+    parts = urlsplit(settings.base_url.strip())
     if key:
         if not key.isascii() or not key.isprintable() or key != key.strip():
             raise UsageError(

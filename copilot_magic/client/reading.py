@@ -14,7 +14,7 @@ from ..wire.sse import MAX_EVENT_BYTES, Decoder, Event
 from .connection import STOPPED, Call, time_limit
 
 if TYPE_CHECKING:
-    import requests
+    from urllib3 import BaseHTTPResponse
 
     from ..errors import PromptError
 
@@ -24,7 +24,7 @@ __all__ = ["read_body", "read_events"]
 _FIELDS = (b":", b"data", b"event", b"id", b"retry")
 
 
-def read_events(call: Call, response: requests.Response, ending: Ending) -> Iterator[Event]:
+def read_events(call: Call, response: BaseHTTPResponse, ending: Ending) -> Iterator[Event]:
     """Yield the events of an answer as they arrive; a body that is one piece of JSON is one event.
 
     A body that falls silent or breaks off ends the events; `ending` knows why.
@@ -58,7 +58,7 @@ def read_events(call: Call, response: requests.Response, ending: Ending) -> Iter
 
 
 def _without_events(
-    call: Call, response: requests.Response, start: bytes, ending: Ending
+    call: Call, response: BaseHTTPResponse, start: bytes, ending: Ending
 ) -> PromptError | None:
     """Return the error for a body without events that begins with `start`, if it is one."""
     is_stream = response.headers.get("Content-Type", "").startswith("text/event-stream")
@@ -68,19 +68,21 @@ def _without_events(
         text = call.redact(start.decode("utf-8", "replace"))
         return not_a_completion(f"this text: {one_line(text, 80)}")
     if ending.broken is None:
-        status = "" if response.status_code == 200 else f"{response.status_code} and "
+        status = "" if response.status == 200 else f"{response.status} and "
         return not_a_completion(f"{status}an empty body")
     return None
 
 
-def _unknown_compression(response: requests.Response) -> str:
+def _unknown_compression(response: BaseHTTPResponse) -> str:
     """Return the compressions of the body that cannot be undone here, or an empty string."""
-    named = response.headers.get("Content-Encoding", "").lower().split(",")
-    known = {"", "identity", *response.raw.CONTENT_DECODERS}
+    if "Content-Encoding" not in response.headers:
+        return ""
+    named = response.headers["Content-Encoding"].lower().split(",")
+    known = {"", "identity", *response.CONTENT_DECODERS}
     return one_line(", ".join(sorted({name.strip() for name in named} - known)), 40)
 
 
-def read_body(call: Call, response: requests.Response, seconds: float, limit: int) -> bytes:
+def read_body(call: Call, response: BaseHTTPResponse, seconds: float, limit: int) -> bytes:
     """Return as much of the body as arrives within `seconds`, at most `limit` bytes."""
     body = bytearray()
     if _unknown_compression(response):
@@ -93,7 +95,7 @@ def read_body(call: Call, response: requests.Response, seconds: float, limit: in
     return bytes(body[:limit])
 
 
-def _pieces(call: Call, response: requests.Response, ending: Ending) -> Iterator[bytes]:
+def _pieces(call: Call, response: BaseHTTPResponse, ending: Ending) -> Iterator[bytes]:
     """Yield the body as it arrives, and tell `ending` how it ends."""
     try:
         yield from call.pieces(response, ending.time_left)

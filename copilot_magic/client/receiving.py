@@ -15,13 +15,13 @@ from .connection import Call
 from .reading import read_events
 
 if TYPE_CHECKING:
-    from requests import Response
+    from urllib3 import BaseHTTPResponse
 
 __all__ = ["receive"]
 
 
 def receive(
-    call: Call, response: Response, ending: Ending, *, provider: str, dialect: Dialect
+    call: Call, response: BaseHTTPResponse, ending: Ending, *, provider: str, dialect: Dialect
 ) -> Generator[Delta, None, None]:
     """Yield what the events of an answer add, and at the end the notes on it.
 
@@ -57,14 +57,14 @@ def receive(
                     dialect.gpt4free = True
                 if delta.error is not None:
                     said = call.redact(delta.error)
-                    failure = reported_error(said, provider=provider, begun=ending.begun)
+                    failure = reported_error(said, provider=provider, begun=ending.kept)
                     delta = delta._replace(error=None)
                 yield delta
             if failure or reader.done:
                 break
     except MalformedAnswerError as error:  # an event without end
         failure = error
-        error.begun = ending.begun
+        error.begun = ending.kept
     rest = reader.finish()
     if rest is not None:
         ending.note(rest)

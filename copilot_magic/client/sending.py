@@ -19,7 +19,7 @@ from .credentials import credentials_for
 from .reading import read_body
 
 if TYPE_CHECKING:
-    import requests
+    from urllib3 import BaseHTTPResponse
 
 __all__ = ["send"]
 
@@ -36,7 +36,7 @@ def send(
     timeout: float,
     time_left: TimeLeft | None = None,
     failure_timeout: float,
-) -> requests.Response:
+) -> BaseHTTPResponse:
     """Send a request and return the successful response, with its body still to be read.
 
     Args:
@@ -66,11 +66,14 @@ def send(
         response = call.send(url, headers, body, settings, timeout, time_left)
         target = urljoin(url, response.headers.get("Location", ""))
         # Other redirects turn a POST into a GET, or hand the key and the prompt to a stranger.
-        if response.status_code not in (307, 308) or origin(target) != origin(url):
+        if response.status not in (307, 308) or origin(target) != origin(url):
             break
-        response.close()
+        with closing(response):
+            if response.length_remaining is not None:
+                # A connection can be used again if nothing is left on it.
+                read_body(call, response, failure_timeout, _MAX_FAILURE_BYTES)
         url = target
-    if 200 <= response.status_code < 300:
+    if 200 <= response.status < 300:
         return response
     with closing(response):
         raise _failure(call, settings, response, target, body or {}, failure_timeout)
@@ -79,13 +82,13 @@ def send(
 def _failure(
     call: Call,
     settings: Settings,
-    response: requests.Response,
+    response: BaseHTTPResponse,
     target: str,
     body: Mapping[str, Any],
     seconds: float,
 ) -> PromptError:
     """Return the typed error for a response whose status is not a success."""
-    status = response.status_code
+    status = response.status
     base_url = without_credentials(settings.base_url)
     if 300 <= status < 400 and "Location" in response.headers:
         elsewhere = call.redact(without_credentials(target))

@@ -21,7 +21,7 @@ from ..text import one_line, without_credentials
 from ..wire.ending import no_first_token
 from ..wire.failures import CHECK_BASE_URL, duration, not_a_completion, retry_hint
 
-__all__ = ["CHECK_NAME", "unknown_name", "unreached"]
+__all__ = ["CHECK_NAME", "timed_out", "unknown_name", "unreached"]
 
 CHECK_NAME = "Check the network, and the name in base_url"
 
@@ -51,22 +51,24 @@ def unreached(
     base_url = without_credentials(settings.base_url)
     why = one_line(_reason(causes), 120)
     unusable = (failed.InvalidURL, failed.InvalidSchema, urllib3.LocationValueError)
-    if isinstance(error, failed.ProxyError) or (proxy and isinstance(error, unusable)):
+    if isinstance(error, urllib3.ProxyError) or (proxy and isinstance(error, unusable)):
         hint = "Check HTTPS_PROXY and HTTP_PROXY; NO_PROXY names hosts that need none"
         return ProxyError(f"The proxy {proxy} failed: {why}", hint, base_url=base_url)
     if isinstance(error, unusable):
         message = f"base_url cannot be used: {base_url}"
         return SettingError(message, CHECK_BASE_URL, setting="base_url")
     # A plain OSError is how requests says that the file of certificates does not exist.
-    if isinstance(error, failed.SSLError) or type(error) is OSError:
+    if isinstance(error, urllib3.SSLError) or type(error) is OSError:
         return _not_encrypted(why, base_url)
     if caused_by(urllib3.NameResolutionError):
         return unknown_name(urlsplit(url).hostname or "", settings)
-    if isinstance(error, failed.ConnectTimeout):
+    # Other failures to connect are, for historical reasons, of this type, too.
+    late = isinstance(error, urllib3.ConnectTimeoutError)
+    if late and not isinstance(error, urllib3.NewConnectionError):
         message = f"No connection to {base_url} within {duration(settings.connect_timeout)}"
         hint = "Check the address, the network and the firewall"
         return ConnectTimeoutError(message, hint, base_url=base_url)
-    if isinstance(error, failed.ReadTimeout) or caused_by(TimeoutError):
+    if timed_out(error):
         return no_first_token(timeout)
     if caused_by(ConnectionRefusedError):
         return _refused(base_url)
@@ -75,6 +77,13 @@ def unreached(
     if caused_by(http.client.HTTPException):
         return not_a_completion("something that is not HTTP")
     return ConnectError(f"No connection to {base_url}: {why}", CHECK_BASE_URL, base_url=base_url)
+
+
+def timed_out(error: Exception) -> bool:
+    """Say whether urllib3 raised `error` because the server took too long."""
+    from urllib3.exceptions import ReadTimeoutError
+
+    return any(isinstance(cause, TimeoutError | ReadTimeoutError) for cause in _causes(error))
 
 
 def unknown_name(host: str, settings: Settings) -> NameResolutionError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -30,6 +31,7 @@ class Ending:
         idle_timeout: Seconds that the answer may pause.
         after_the_end: Seconds to wait for what follows the finish reason: ``[DONE]``, the usage.
         clock: The time in seconds; tests have their own.
+        whole: The answer is asked for, and handed over, in one piece.
 
     Attributes:
         begun: A token arrived, of the answer or of its reasoning.
@@ -48,6 +50,8 @@ class Ending:
         idle_timeout: float,
         after_the_end: float,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        whole: bool = False,
     ) -> None:
         self.begun = self.answered = self.thought = False
         self.in_one_piece = self.body_ended = False
@@ -57,10 +61,28 @@ class Ending:
         self._idle_timeout = idle_timeout
         self._after_the_end = after_the_end
         self._clock = clock
+        self._whole = whole
+        self._longest_silence = math.inf
         self._patience = first_token_timeout
         self._fresh = True  # the clock is to be restarted when `time_left` is asked next
         self._deadline = 0.0
         self._overdue = 0
+
+    @property
+    def kept(self) -> bool:
+        """Say whether part of the answer was handed over, so that it is kept."""
+        return self.begun and not self._whole
+
+    def responded(self) -> None:
+        """Take note of the response's headers, which come before the answer is there.
+
+        A server that was asked for an answer in one piece has it when it sends them. What follows
+        need only keep arriving; some servers send white space until the answer is there, though,
+        which they may do for as long as they might have been silent.
+        """
+        if self._whole:
+            self._longest_silence = self._idle_timeout
+            self._fresh = True
 
     def note(self, delta: Delta) -> None:
         """Take note of what one event adds."""
@@ -91,10 +113,10 @@ class Ending:
             self._fresh = False
             self._overdue = 0
             self._deadline = now + self._patience
-            return self._patience
+            return min(self._patience, self._longest_silence)
         left = self._deadline - now
         if left > 0:
-            return left
+            return min(left, self._longest_silence)
         self._overdue += 1
         if self._overdue > _OVERDUE_READS:
             raise TimeoutError
@@ -102,13 +124,15 @@ class Ending:
 
     def fell_silent(self) -> None:
         """Take note that the next piece did not arrive in time."""
-        if not self.begun:
+        in_time = self._longest_silence < math.inf and self._clock() < self._deadline
+        if not self.begun and not in_time:
             self.broken = no_first_token(self._first_token_timeout)
             return
         self.broken = IdleTimeoutError(
             f"The answer stopped for {duration(self._idle_timeout)}",
-            retry_hint(True),
+            retry_hint(self.kept),
             seconds=self._idle_timeout,
+            begun=self.kept,
         )
 
     def cut(self, reason: str = "") -> None:
@@ -151,7 +175,7 @@ class Ending:
     def cut_error(self, reason: str = "") -> CutError:
         """Return the error for a body that broke off; by default because the connection broke."""
         reason = reason or "The connection broke before the end of the answer"
-        return CutError(reason, retry_hint(self.begun), begun=self.begun)
+        return CutError(reason, retry_hint(self.kept), begun=self.kept)
 
 
 def no_first_token(seconds: float) -> FirstTokenTimeoutError:

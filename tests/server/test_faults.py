@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_server import Exchange, ScriptedServer
+from scripted_server import Exchange, ScriptedServer, whole
 
 from copilot_magic import errors
 from copilot_magic.chat.prompt import Prompt
+from copilot_magic.client.client import ChatClient
 from copilot_magic.session.session import Session
 from copilot_magic.settings import Settings
 from copilot_magic.wire.chunks import Delta
@@ -40,6 +41,17 @@ def session(base_url: str, **settings: Any) -> Session:
 def ask(asked: Session, text: str) -> str:
     exchange = asked.ask(Prompt(text))
     return "".join(event.content for event in exchange if isinstance(event, Delta))
+
+
+def completer(base_url: str, **settings: Any) -> ChatClient:
+    """Return a client that keeps connections."""
+    return ChatClient(
+        Settings(base_url=base_url, get_api_key=lambda: None, **settings), keep_connections=2
+    )
+
+
+def complete(asked: ChatClient, text: str) -> str:
+    return asked.complete({"messages": [{"role": "user", "content": text}]}).content
 
 
 # --- Before the first token -----------------------------------------------------------------
@@ -228,6 +240,24 @@ def test_before_the_first_token(fault: str, server: ScriptedServer) -> None:
     check_before(session(server.base_url), server, script, kind, words)
 
 
+@pytest.mark.parametrize("fault", BEFORE)
+def test_a_whole_answer_fails_likewise_and_the_next_one_does_not(
+    fault: str, server: ScriptedServer
+) -> None:
+    """Also on a connection that was kept; no fault costs the prompts before and after it."""
+    script, kind, words = BEFORE[fault]
+    asked = completer(server.base_url)
+    server.script(whole)
+    assert complete(asked, "I am Heiner.") == "You said: I am Heiner."
+    server.script(script)
+    with pytest.raises(errors.PromptError) as caught:
+        complete(asked, "lost")
+    assert type(caught.value) is kind
+    assert words in caught.value.message
+    server.script(whole)
+    assert complete(asked, "Who am I?") == "You said: Who am I?"
+
+
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 GZIPPED = HEAD + b"Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x10" + b"\0" * 6
 
@@ -255,6 +285,18 @@ def test_whatever_arrives_instead_of_an_answer_the_wait_ends(
     words = f"within {SILENCE} seconds"
     check_before(asked, server, DRIPS[kind], errors.FirstTokenTimeoutError, words)
     assert time.monotonic() - begun < 10 * SILENCE
+
+
+@pytest.mark.parametrize("kind", DRIPS)
+def test_whatever_arrives_instead_of_a_whole_answer_the_wait_ends(
+    kind: str, server: ScriptedServer
+) -> None:
+    asked = completer(server.base_url, first_token_timeout=SILENCE)
+    server.script(DRIPS[kind])
+    with pytest.raises(errors.FirstTokenTimeoutError, match=f"within {SILENCE} seconds"):
+        complete(asked, "lost")
+    server.script(whole)
+    assert complete(asked, "Hello") == "You said: Hello"
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,24 @@ def test_a_recording_gives_its_answer_and_its_error(
         assert [delta.usage for delta in deltas if delta.usage] or name == "ok_stream_http10"
 
 
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_a_recording_is_the_same_answer_where_one_in_one_piece_was_asked_for(
+    name: str, server: ScriptedServer, client: ChatClient
+) -> None:
+    recording = Recording(name)
+    breaks = name == "server_killed_midstream"
+    server.script(lambda exchange: recording.replay(exchange, [recording.body], cut=breaks))
+    answer, reasoning, _, error = ask(client)
+    try:
+        completion = client.complete(BODY)
+    except CopilotError as failed:
+        assert (type(failed), failed.message) == (type(error), getattr(error, "message", ""))
+    else:
+        assert error is None
+        assert (completion.content, completion.reasoning) == (answer, reasoning)
+        assert completion.finish_reason
+
+
 def test_the_continuation_in_the_last_chunk_is_passed_on(
     server: ScriptedServer, client: ChatClient
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -14,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from posting import KEY, ask, body, client
-from scripted_server import Exchange, ScriptedServer, answer
+from posting import ask, body, client
+from scripted_server import Exchange, ScriptedServer, answer, whole
 
+from copilot_magic.chat.completion import Completion
 from copilot_magic.client.client import ChatClient
 from copilot_magic.errors import (
     BadRequestError,
@@ -25,8 +25,8 @@ from copilot_magic.errors import (
     EmptyAnswerError,
     ErrorEventError,
     FirstTokenTimeoutError,
+    IdleTimeoutError,
     MalformedAnswerError,
-    NotFoundError,
     RateLimitError,
     ServerError,
     SettingError,
@@ -318,55 +318,6 @@ def test_two_requests_on_their_way_both_learn_from_their_refusals(server: Script
     assert answers == ["fine", "fine"]
 
 
-@pytest.mark.parametrize(
-    "listed",
-    [
-        {"object": "list", "data": [{"id": "a"}, {"id": "b"}, {"id": "Copilot", "provider": True}]},
-        {"models": [{"name": "a"}, {"name": "b"}]},
-        ["a", "b"],
-        [{"id": "a", "provider": False}, {"id": "b"}, {"no": "name"}, None, 7, {"id": 5}],
-    ],
-)
-def test_models_are_read_from_every_form_of_list(server: ScriptedServer, listed: Any) -> None:
-    server.get["/v1/models"] = (200, {}, json.dumps(listed).encode())
-    assert client(server.base_url).models() == ["a", "b"]
-
-
-def test_a_name_cannot_smuggle_in_escape_sequences(server: ScriptedServer) -> None:
-    server.get["/v1/models"] = (200, {}, json.dumps([{"id": "\x1b[31mred"}]).encode())
-    assert client(server.base_url).models() == ["[31mred"]
-
-
-@pytest.mark.parametrize("page", [b"<html>", b"", b"[" * 100_000, b"\xff"])
-def test_a_list_that_cannot_be_read_is_a_typed_error(server: ScriptedServer, page: bytes) -> None:
-    server.get["/v1/models"] = (200, {}, page)
-    with pytest.raises(MalformedAnswerError):
-        client(server.base_url).models()
-
-
-def test_a_list_is_not_waited_for_long() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        settings = Settings(base_url=f"http://127.0.0.1:{silent.getsockname()[1]}/v1")
-        asked = ChatClient(settings, list_timeout=0.1)
-        with pytest.raises(FirstTokenTimeoutError, match=r"/models within 0\.1 seconds") as caught:
-            asked.models()
-        assert caught.value.seconds == 0.1
-
-
-def test_a_server_without_a_list_of_models_is_a_typed_error(server: ScriptedServer) -> None:
-    server.get.clear()
-    with pytest.raises(NotFoundError):
-        client(server.base_url).models()
-
-
-def test_only_gpt4free_has_providers(server: ScriptedServer) -> None:
-    asked = client(server.base_url, KEY)
-    assert asked.providers() == []
-    server.get["/v1/providers"] = (200, {}, json.dumps([{"id": "Copilot"}, {"id": "Pi"}]).encode())
-    assert asked.providers() == ["Copilot", "Pi"]
-    assert server.requests[-1].headers["Authorization"] == f"Bearer {KEY}"
-
-
 @pytest.mark.parametrize("name", ["connect_timeout", "first_token_timeout", "idle_timeout"])
 @pytest.mark.parametrize("seconds", [0, -1.0, float("nan")])
 def test_a_timeout_must_be_more_than_nothing(name: str, seconds: float) -> None:
@@ -585,6 +536,143 @@ def test_an_answer_that_is_only_reasoning_is_one_and_says_so(server: ScriptedSer
     deltas = list(client(server.base_url).stream(body()))
     assert deltas[0] == Delta(reasoning="hm", finish_reason="stop")
     assert deltas[1:] == [Delta(notes=("the model only thought aloud and gave no answer",))]
+
+
+# --- A whole answer -------------------------------------------------------------------------
+
+
+def one_piece(message: dict[str, Any], **extra: Any) -> dict[str, Any]:
+    return {"choices": [{"message": message, "finish_reason": "stop"}], **extra}
+
+
+def test_a_whole_answer_is_all_that_the_server_says(server: ScriptedServer) -> None:
+    message = {"role": "assistant", "content": "blue", "reasoning_content": "the sky"}
+    usage = {"prompt_tokens": 4, "completion_tokens": 1, "total_tokens": 5}
+    reply = one_piece(message, model="big", provider="Copilot", usage=usage)
+    server.script(lambda exchange: exchange.reply(200, reply))
+    answered = client(server.base_url).complete(body())
+    assert answered == Completion(
+        content="blue",
+        reasoning="the sky",
+        finish_reason="stop",
+        usage=usage,
+        model="big",
+        provider="Copilot",
+        elapsed=answered.elapsed,
+    )
+    assert answered.elapsed > 0
+    assert server.posts[0] == {**body(), "stream": False}
+
+
+def test_a_block_of_thinking_is_reasoning_in_a_whole_answer(server: ScriptedServer) -> None:
+    message = {"content": "<think>hm</think>\n\nblue <think>"}
+    server.script(lambda exchange: exchange.reply(200, one_piece(message)))
+    answered = client(server.base_url).complete(body())
+    assert (answered.reasoning, answered.content) == ("hm", "blue <think>")
+
+
+def test_a_server_that_streams_all_the_same_is_read(server: ScriptedServer) -> None:
+    server.script(lambda exchange: answer(exchange, "one two three"))
+    answered = client(server.base_url).complete(body())
+    assert (answered.content, answered.finish_reason) == ("one two three", "stop")
+    assert answered.model == "scripted-model"
+
+
+def test_options_of_a_stream_are_not_sent_for_a_whole_answer(server: ScriptedServer) -> None:
+    server.script(whole)
+    client(server.base_url).complete(body(stream_options={"include_usage": True}))
+    assert server.posts[0]["stream"] is False
+    assert "stream_options" not in server.posts[0]
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_a_whole_answer_is_tried_once(server: ScriptedServer, status: int) -> None:
+    server.script(refuse_once(status, "later", **{"Retry-After": "7"}))
+    with pytest.raises(StatusError, match="later") as caught:
+        client(server.base_url).complete(body())
+    assert (caught.value.status, caught.value.retry_after) == (status, 7)
+    assert len(server.requests) == 1
+
+
+def test_what_a_refusal_teaches_is_used_at_once_for_a_whole_answer(server: ScriptedServer) -> None:
+    def script(exchange: Exchange) -> None:
+        asked = exchange.request.json
+        if "provider" in asked:
+            exchange.reply(400, {"error": {"message": "Unknown parameter: 'provider'."}})
+        elif "response_format" in asked:
+            exchange.reply(400, {"error": {"message": "response_format is not supported"}})
+        elif not asked.get("model"):
+            exchange.reply(400, {"error": {"message": "you must provide a model parameter"}})
+        else:
+            whole(exchange)
+
+    server.script(script)
+    asked = client(server.base_url, keep_connections=1)
+    schema = {"type": "json_schema", "json_schema": {}}
+    for _ in range(2):
+        assert asked.complete(body(response_format=schema)).content == "You said: Hello"
+    assert [post["stream"] for post in server.posts] == [False] * 5
+    assert server.posts[-1]["model"] == "scripted-model"
+
+
+def test_a_whole_answer_shows_that_the_server_is_gpt4free(server: ScriptedServer) -> None:
+    dialect = Dialect()
+    server.script(lambda exchange: whole(exchange, conversation={"id": "thread-1"}))
+    ChatClient(Settings(base_url=server.base_url), dialect=dialect).complete(body())
+    assert dialect.gpt4free
+    assert (server.posts[0]["provider"], server.posts[0]["conversation_id"]) == ("Copilot", "c")
+
+
+@pytest.mark.parametrize("end", [Exchange.cut, lambda exchange: exchange.event({"error": "no"})])
+def test_nothing_of_a_whole_answer_that_failed_is_kept(server: ScriptedServer, end: Any) -> None:
+    server.script(lambda exchange: (exchange.start(), exchange.delta("half"), end(exchange)))
+    with pytest.raises((CutError, ErrorEventError)) as caught:
+        client(server.base_url).complete(body())
+    assert not caught.value.begun
+    assert caught.value.hint == "Ask again"
+
+
+def drip(piece: bytes) -> Any:
+    """Return a script that sends `piece` again and again after the headers."""
+
+    def script(exchange: Exchange) -> None:
+        exchange.start(200, {"Content-Type": "application/json"})
+        exchange.send(b" ")
+        while not exchange.client_gone(0.01):
+            exchange.send(piece)
+
+    return script
+
+
+def test_silence_after_the_headers_of_a_whole_answer_is_limited(server: ScriptedServer) -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.start(200, {"Content-Length": "100"})
+        exchange.send(b'{"choices": ')
+        assert exchange.client_gone(), "the client keeps waiting"
+
+    server.script(script)
+    with pytest.raises(IdleTimeoutError, match=r"for 0\.1 seconds") as caught:
+        client(server.base_url, idle_timeout=0.1).complete(body())
+    assert not caught.value.begun
+
+
+def test_white_space_is_not_waited_on_without_end(server: ScriptedServer) -> None:
+    server.script(drip(b" "))
+    with pytest.raises(FirstTokenTimeoutError):
+        client(server.base_url, first_token_timeout=0.3).complete(body())
+
+
+def test_white_space_before_a_whole_answer_keeps_it_alive(server: ScriptedServer) -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.start(200, {"Content-Type": "application/json"})
+        for _ in range(10):
+            exchange.send(b"\n  ")
+            time.sleep(0.05)
+        exchange.send(json.dumps(one_piece({"content": "at last"})).encode())
+
+    server.script(script)
+    answered = client(server.base_url, idle_timeout=0.3).complete(body())
+    assert answered.content == "at last"
 
 
 def test_importing_the_client_imports_no_http_library() -> None:

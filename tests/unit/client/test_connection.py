@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import pickle
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 
 import pytest
 from posting import ask, body, client
-from scripted_server import Exchange, ScriptedServer, answer
+from scripted_server import Exchange, ScriptedServer, answer, whole
 
 from copilot_magic.client.client import ChatClient
-from copilot_magic.errors import ConnectTimeoutError, CopilotError, CutError, NameResolutionError
+from copilot_magic.errors import (
+    ConnectTimeoutError,
+    CopilotError,
+    CutError,
+    FirstTokenTimeoutError,
+    NameResolutionError,
+    PromptError,
+)
 from copilot_magic.settings import Settings
 from copilot_magic.wire.chunks import Delta, Waiting
 
@@ -180,3 +189,244 @@ def test_a_lookup_that_hangs_ends_with_the_connect_timeout(monkeypatch: pytest.M
         released.set()
     assert time.monotonic() - begun < 30
     assert caught.value.base_url == "http://chat.invalid/v1"
+
+
+# --- Connections that are kept --------------------------------------------------------------
+
+
+def test_a_kept_connection_that_the_server_closed_costs_nothing(server: ScriptedServer) -> None:
+    server.script(whole)
+    asked = client(server.base_url, keep_connections=1)
+    for _ in range(3):
+        assert asked.complete(body()).content == "You said: Hello"
+        server.hang_up()
+    assert (len(server.clients), len(server.requests)) == (3, 3)
+
+
+def test_a_server_that_was_restarted_costs_nothing() -> None:
+    with ScriptedServer(whole) as server:
+        asked = client(server.base_url, keep_connections=1)
+        assert asked.complete(body()).content == "You said: Hello"
+    with ScriptedServer(whole, port=server.port) as again:
+        assert asked.complete(body()).content == "You said: Hello"
+        assert len(again.requests) == 1
+
+
+@pytest.mark.parametrize("end", [Exchange.cut, Exchange.abort])
+def test_a_kept_connection_that_closes_when_it_is_used_is_replaced_once(
+    server: ScriptedServer, end: Callable[[Exchange], None]
+) -> None:
+    server.scripts(whole, end, whole)
+    asked = client(server.base_url, keep_connections=1)
+    assert asked.complete(body("first")).content == "You said: first"
+    assert asked.complete(body("second")).content == "You said: second"
+    texts = [post["messages"][-1]["content"] for post in server.posts]
+    assert texts == ["first", "second", "second"]
+    assert len(server.clients) == 2
+
+
+def test_a_kept_connection_is_not_replaced_by_another_kept_one(server: ScriptedServer) -> None:
+    """A server that was restarted closes all of them."""
+    both = threading.Barrier(2, timeout=20)
+    server.script(lambda exchange: (both.wait(), whole(exchange)))
+    asked = client(server.base_url, keep_connections=2)
+    threads = [threading.Thread(target=asked.complete, args=(body(),)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    kept = set(server.clients)
+
+    def script(exchange: Exchange) -> None:
+        if exchange.request.client in kept:
+            exchange.cut()
+        else:
+            whole(exchange)
+
+    server.script(script)
+    assert asked.complete(body()).content == "You said: Hello"
+    assert (len(server.clients), len(server.requests)) == (3, 4)
+
+
+def test_a_new_connection_that_closes_is_a_failure(server: ScriptedServer) -> None:
+    asked = client(server.base_url, keep_connections=2)
+    server.scripts(whole, Exchange.cut)
+    assert asked.complete(body())
+    with pytest.raises(CutError, match="without an answer"):
+        asked.complete(body())
+    assert (len(server.clients), len(server.requests)) == (2, 3)
+    with pytest.raises(CutError, match="without an answer"):
+        asked.complete(body())
+    assert len(server.requests) == 4, "there was no connection left to be replaced"
+
+
+@pytest.mark.parametrize(
+    "start", [b"H", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"]
+)
+def test_a_request_is_not_sent_again_once_a_byte_of_the_response_came(
+    server: ScriptedServer, start: bytes
+) -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.send_raw(start)
+        exchange.cut()
+
+    asked = client(server.base_url, keep_connections=1)
+    server.scripts(whole, script)
+    assert asked.complete(body())
+    with pytest.raises(PromptError):
+        asked.complete(body())
+    assert len(server.requests) == 2
+
+
+def test_silence_on_a_kept_connection_is_not_taken_for_its_end(server: ScriptedServer) -> None:
+    asked = client(server.base_url, keep_connections=1, first_token_timeout=0.1)
+    server.scripts(whole, lambda exchange: exchange.client_gone())
+    assert asked.complete(body())
+    with pytest.raises(FirstTokenTimeoutError):
+        asked.complete(body())
+    assert len(server.requests) == 2
+
+
+def test_an_answer_to_an_earlier_call_is_no_answer_to_the_next(server: ScriptedServer) -> None:
+    """A call that gave up leaves no connection on which its answer could still arrive."""
+    released = threading.Event()
+
+    def late(exchange: Exchange) -> None:
+        exchange.wait(released)
+        whole(exchange, "late")
+
+    asked = client(server.base_url, keep_connections=1, first_token_timeout=0.1)
+    server.scripts(late, whole)
+    with pytest.raises(FirstTokenTimeoutError):
+        asked.complete(body())
+    released.set()
+    assert asked.complete(body()).content == "You said: Hello"
+
+
+@pytest.mark.parametrize("end", ["stop", "close"])
+def test_stopping_ends_all_calls_and_closes_all_connections(
+    server: ScriptedServer, end: str
+) -> None:
+    calls = 8
+    reached = threading.Semaphore(0)
+
+    def script(exchange: Exchange) -> None:
+        reached.release()
+        exchange.client_gone()
+
+    asked = client(server.base_url, keep_connections=calls)
+    at_once = threading.Barrier(calls, timeout=20)
+    server.script(lambda exchange: (at_once.wait(), whole(exchange)))
+    failures: list[BaseException] = []
+
+    def call() -> None:
+        asked.complete(body())
+        server.script(script)
+        together.wait()
+        try:
+            asked.complete(body())
+        except CopilotError as error:
+            failures.append(error)
+
+    together = threading.Barrier(calls + 1, timeout=20)
+    threads = [threading.Thread(target=call) for _ in range(calls)]
+    for thread in threads:
+        thread.start()
+    together.wait()
+    for _ in range(calls):
+        assert reached.acquire(timeout=20)
+    getattr(asked, end)()
+    for thread in threads:
+        thread.join(20)
+    assert [(type(error), str(error)) for error in failures] == [
+        (CutError, "The prompt was stopped")
+    ] * calls
+    deadline = time.monotonic() + 20
+    while server.open_connections:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert len(server.clients) == calls, "the second calls had the kept connections"
+    server.script(whole)
+    if end == "close":
+        assert asked.complete(body()).content == "You said: Hello"
+    else:
+        with pytest.raises(CutError, match="stopped"):
+            asked.complete(body())
+
+
+def test_closing_closes_idle_connections(server: ScriptedServer) -> None:
+    server.script(whole)
+    asked = client(server.base_url, keep_connections=1)
+    for expected in (1, 2):
+        assert asked.complete(body())
+        assert len(server.clients) == expected
+        asked.close()
+    deadline = time.monotonic() + 20
+    while server.open_connections:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_an_interrupt_leaves_no_connection_with_half_an_answer(server: ScriptedServer) -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.start(200, {"Content-Length": "100"})
+        exchange.send(b'{"choices": ')
+        exchange.client_gone()
+
+    class Interrupted(BaseException):
+        pass
+
+    asked = client(server.base_url, keep_connections=1)
+    server.scripts(whole, script, whole)
+    assert asked.complete(body())
+    receive = socket.SocketIO.readinto
+    reads = 0
+
+    def interrupted(self: socket.SocketIO, buffer: object) -> int | None:
+        nonlocal reads
+        if threading.current_thread() is threading.main_thread():
+            reads += 1
+            if reads == 2:
+                raise Interrupted
+        return receive(self, buffer)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.SocketIO, "readinto", interrupted)
+        with pytest.raises(Interrupted):
+            asked.complete(body())
+    assert asked.complete(body()).content == "You said: Hello"
+
+
+def test_a_fork_does_not_write_to_its_parents_connection(server: ScriptedServer) -> None:
+    """Both go on using the client, whose connection in the parent was open at the fork."""
+    server.script(whole)
+    program = (
+        "import os, sys\n"
+        "from copilot_magic.client.client import ChatClient\n"
+        "from copilot_magic.settings import Settings\n"
+        "asked = ChatClient(Settings(base_url=sys.argv[1]), keep_connections=1)\n"
+        "def ask(text):\n"
+        "    body = {'messages': [{'role': 'user', 'content': text}]}\n"
+        "    assert asked.complete(body).content == f'You said: {text}'\n"
+        "ask('before')\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    ask('child')\n"
+        "    ask('child again')\n"
+        "    asked.stop()\n"
+        "    os._exit(0)\n"
+        "assert os.waitpid(child, 0)[1] == 0\n"
+        "ask('parent')\n"
+    )
+    subprocess.run([sys.executable, "-c", program, server.base_url], check=True, timeout=60)
+    assert (len(server.clients), len(server.requests)) == (2, 4)
+
+
+def test_a_client_that_travels_takes_no_connection_along(server: ScriptedServer) -> None:
+    server.script(whole)
+    asked = ChatClient(Settings(base_url=server.base_url), keep_connections=1)
+    assert asked.complete(body())
+    arrived = pickle.loads(pickle.dumps(asked))
+    for asks in (arrived, asked, arrived):
+        assert asks.complete(body()).content == "You said: Hello"
+    assert len(server.clients) == 2

@@ -95,6 +95,70 @@ def test_what_follows_the_finish_reason_has_little_time(ending: Ending, clock: C
     assert impatient.time_left() == 2
 
 
+# --- An answer in one piece -----------------------------------------------------------------
+
+
+@pytest.fixture
+def whole(clock: Clock) -> Ending:
+    return Ending(300.0, 120.0, 5.0, clock, whole=True)
+
+
+def test_the_headers_of_a_whole_answer_have_the_time_of_a_first_token(
+    whole: Ending, clock: Clock
+) -> None:
+    assert whole.time_left() == 300
+    clock.now += 299
+    assert whole.time_left() == 1
+
+
+def test_after_the_headers_of_a_whole_answer_only_silence_counts(
+    whole: Ending, clock: Clock
+) -> None:
+    whole.time_left()
+    clock.now += 299
+    whole.responded()
+    for _ in range(3):  # a piece a minute
+        assert whole.time_left() == 120
+        clock.now += 60
+    whole.fell_silent()
+    assert type(whole.broken) is IdleTimeoutError
+
+
+def test_a_whole_answer_that_keeps_dripping_has_the_time_of_a_first_token_again(
+    whole: Ending, clock: Clock
+) -> None:
+    whole.time_left()
+    whole.responded()
+    whole.time_left()
+    clock.now += 290
+    assert whole.time_left() == 10
+    clock.now += 10
+    whole.fell_silent()
+    assert type(whole.broken) is FirstTokenTimeoutError
+
+
+def test_the_headers_of_a_stream_change_nothing(ending: Ending, clock: Clock) -> None:
+    ending.time_left()
+    clock.now += 200
+    ending.responded()
+    assert ending.time_left() == 100
+
+
+def test_nothing_of_a_whole_answer_is_kept_before_it_is_whole(whole: Ending) -> None:
+    whole.note(Delta("half"))
+    assert whole.begun and not whole.kept
+    assert (whole.cut_error().begun, whole.cut_error().hint) == (False, "Ask again")
+    whole.fell_silent()
+    assert isinstance(whole.broken, IdleTimeoutError) and not whole.broken.begun
+
+
+def test_what_was_streamed_is_kept(ending: Ending) -> None:
+    ending.note(Delta("half"))
+    assert ending.kept
+    ending.fell_silent()
+    assert isinstance(ending.broken, IdleTimeoutError) and ending.broken.begun
+
+
 # --- How it ends ----------------------------------------------------------------------------
 
 
