@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -14,8 +13,12 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from environments import cached_environment
 
-from copilot_magic.local.weights import fetch_weights
+from copilot_magic.local import launcher
+from copilot_magic.local.launcher import LocalServer
+from copilot_magic.local.ports import free_port
+from copilot_magic.local.weights import WEIGHTS, fetch_weights
 
 GPT4FREE = "g4f[api]==8.8.6"
 START_TIMEOUT = 120.0
@@ -28,18 +31,7 @@ def g4f_python() -> Path:
     gpt4free is not a dependency of ours and has a hundred of its own, so it gets its own
     environment.
     """
-    given = os.environ.get("COPILOT_TEST_G4F_PYTHON")
-    if given:
-        return Path(given)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    environment = cache / "copilot_magic_tests" / GPT4FREE
-    python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    complete = environment / "complete"
-    if not complete.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", GPT4FREE], check=True)
-        complete.touch()
-    return python
+    return cached_environment(GPT4FREE, "COPILOT_TEST_G4F_PYTHON")
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +73,22 @@ def gpt4free(g4f_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def weights() -> Path:
     """Return the real weights from the user's own cache; they are fetched once on each machine."""
     return fetch_weights()
+
+
+@pytest.fixture(scope="module")
+def local(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """Yield the local server, which all tests of a file share."""
+    with pytest.MonkeyPatch.context() as patch:
+        cache = tmp_path_factory.mktemp("cache")
+        patch.setenv("XDG_CACHE_HOME", str(cache))
+        (cache / "copilot_magic").mkdir()
+        (cache / "copilot_magic" / WEIGHTS).symlink_to(weights)
+        server = launcher.start(default_port=free_port())
+        assert isinstance(server, LocalServer)
+        try:
+            yield server
+        finally:
+            launcher.stop()
 
 
 def _answers(port: int) -> bool:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -17,10 +15,7 @@ from copilot_magic.chat.prompt import Prompt
 from copilot_magic.context.typed.answer_type import AnswerType
 from copilot_magic.context.typed.loose_json import BREAKS_OFF
 from copilot_magic.errors import BadRequestError, ServerError
-from copilot_magic.local import launcher
 from copilot_magic.local.launcher import LocalServer
-from copilot_magic.local.ports import free_port
-from copilot_magic.local.weights import WEIGHTS
 from copilot_magic.session.session import Session
 from copilot_magic.settings import Settings
 
@@ -39,22 +34,6 @@ class City(pydantic.BaseModel):
     name: str
     population: int = pydantic.Field(ge=0)
     sights: list[str]
-
-
-@pytest.fixture(scope="module")
-def local(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    """Yield the local server, which all tests here share."""
-    with pytest.MonkeyPatch.context() as patch:
-        cache = tmp_path_factory.mktemp("cache")
-        patch.setenv("XDG_CACHE_HOME", str(cache))
-        (cache / "copilot_magic").mkdir()
-        (cache / "copilot_magic" / WEIGHTS).symlink_to(weights)
-        server = launcher.start(default_port=free_port())
-        assert isinstance(server, LocalServer)
-        try:
-            yield server
-        finally:
-            launcher.stop()
 
 
 @pytest.fixture
