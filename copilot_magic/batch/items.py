@@ -40,13 +40,12 @@ class Items:
             raise UsageError(f"the items are of type {kind}, which has no rows", "Give a list")
         if first is not None and first < 1:
             raise UsageError("first must be 1 or more", "Leave it out to ask about all rows")
-        self._source = source
+        self._source: Any = source
         self._first = first
         count = len(source) if isinstance(source, Sized) else None
+        is_table = _is(source, "pandas", "Series") or _is(source, "pandas", "DataFrame")
         self.total = count if first is None or count is None else min(first, count)
-        self.index: Any = None
-        if _is(source, "pandas", "Series") or _is(source, "pandas", "DataFrame"):
-            self.index = source.index[: self.total]
+        self.index: Any = self._source.index[: self.total] if is_table else None
         self.is_polars = _is(source, "polars", "Series") or _is(source, "polars", "DataFrame")
 
     def __iter__(self) -> Iterator[Any]:

@@ -17,6 +17,8 @@ _ROWS = 8
 _FAILED_ROWS = 3
 # Characters of a cell.
 _CELL = 100
+# JupyterLab aligns the cells of tables to the right, as numbers need it.
+_LEFT = '<td style="text-align: left">'
 
 
 class Shown(Protocol):
@@ -100,10 +102,10 @@ def _table(batch: Shown) -> str:
         answer = batch.answers[position]
         said = f"<em>{_cell(error.message)}</em>" if error is not None else _cell(answer)
         item = _cell(batch.items[position])
-        rows.append(f"<tr><th>{position:,}</th><td>{item}</td><td>{said}</td></tr>")
+        rows.append(f"<tr><th>{position:,}</th>{_LEFT}{item}</td>{_LEFT}{said}</td></tr>")
     if len(shown) < len(batch):
         rows.append("<tr><th>…</th><td></td><td></td></tr>")
-    head = "<tr><th></th><th>item</th><th>answer</th></tr>"
+    head = f"<tr><th></th>{_LEFT}<b>item</b></td>{_LEFT}<b>answer</b></td></tr>"
     return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
 
 
