@@ -27,13 +27,14 @@ MAY_IMPORT = {
     "client": {*BASE, "chat", "wire"},
     "store": {*BASE, "chat"},
     "local": BASE,
+    "sandbox": BASE,
     "session": {*BASE, "chat", "wire", "client", "store"},
     "transcript": {*BASE, "chat", "markdown"},
     "doctor": {*BASE, "chat", "wire", "client"},
     "views": {*BASE, "chat", "wire", "markdown"},
     "notebook": {
         *BASE,
-        *("chat", "wire", "markdown", "context", "client", "local", "session", "views"),
+        *("chat", "wire", "markdown", "context", "client", "local", "sandbox", "session", "views"),
         *("transcript", "doctor"),
     },
 }
