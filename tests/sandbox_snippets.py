@@ -380,7 +380,7 @@ ENDINGS = [
     Snippet(
         "sys.setrecursionlimit(10**9)\ndef f(*a): return f(*a)\n"
         "class A:\n    def __repr__(self): return repr(self)\nrepr(A())",
-        how="killed",
+        how="killed|exited",
     ),
     Snippet("while True: pass", how="timed out"),
     Snippet("time.sleep(999)", how="timed out"),

@@ -216,9 +216,9 @@ class World:
             "priority": (os.getpriority(os.PRIO_PROCESS, 0), os.sched_getaffinity(0)),
             "process": (os.getcwd(), dict(os.environ), _umask(), tempfile.gettempdir()),
             "streams": [id(s) for s in (sys.stdin, sys.stdout, sys.stderr)],
-            "system": (socket.gethostname(), round(time.time() - time.monotonic()) // 5),
-            "ipc": [Path(f"/proc/sysvipc/{kind}").read_text() for kind in ("shm", "sem", "msg")],
-            "shared memory": sorted(os.listdir("/dev/shm")),
+            "system": (socket.gethostname(), (time.time() - time.monotonic()) // 3600),
+            "ipc": [_has_key(0x1234, kind) for kind in ("shm", "sem", "msg")],
+            "shared memory": [name for name in os.listdir("/dev/shm") if "canary" in name],
             "mounts": Path("/proc/self/mountinfo").read_text(),
         }
 
@@ -237,6 +237,11 @@ def _tree(top: Path) -> dict[str, Any]:
         numbers = (known.st_mode, known.st_uid, known.st_gid, known.st_size, known.st_nlink)
         found[str(path)] = (*numbers, known.st_mtime_ns, known.st_ctime_ns, attributes)
     return found
+
+
+def _has_key(key: int, kind: str) -> bool:
+    lines = Path(f"/proc/sysvipc/{kind}").read_text().split("\n")
+    return any(line.split()[:1] == [str(key)] for line in lines)
 
 
 def _unread(descriptor: int) -> int:

@@ -11,6 +11,7 @@ import signal
 import struct
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from . import filter, landlock, libc, semaphores
 from .descriptors import detach
 from .limits import Limits
 from .mappings import make_private
+from .pools import use_one_thread
 
 __all__ = ["Plan", "detach_from_parent", "give_up_rights"]
 
@@ -46,6 +48,7 @@ class Plan:
         parent: The parent's process id.
         landlock: The version of the kernel's Landlock.
         signals: The signals that are to be blocked, as before the fork.
+        openmp: What sets the number of threads of each OpenMP library.
     """
 
     limits: Limits
@@ -54,6 +57,7 @@ class Plan:
     parent: int
     landlock: int
     signals: frozenset[int]
+    openmp: list[Callable[[int], None]]
 
 
 def detach_from_parent(plan: Plan) -> int:
@@ -72,6 +76,7 @@ def detach_from_parent(plan: Plan) -> int:
     highest = detach(plan.pipe)
     _replace_streams()
     semaphores.replace()
+    use_one_thread(plan.openmp)
     for name in ("TMPDIR", "TMP", "TEMP"):
         os.environ[name] = plan.scratch
     tempfile.tempdir = plan.scratch

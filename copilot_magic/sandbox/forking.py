@@ -19,6 +19,7 @@ from .confinement import Plan
 from .descriptors import raised
 from .inside import FAILED, FINISHED, OUT_OF_MEMORY, live
 from .limits import Ended, Limits, Report
+from .pools import openmp_limits
 
 __all__ = ["MOST_THREADS", "Interrupts", "run"]
 
@@ -59,17 +60,14 @@ def run(work: Callable[[Report], None], limits: Limits) -> Ended:
 def _run(
     work: Callable[[Report], None], limits: Limits, directory: str, interrupts: Interrupts
 ) -> Ended:
+    copy = _Copy(limits, directory)
     reading, writing = os.pipe()
     try:
         with _replaced(writing) as pipe:
-            began = time.monotonic()
-            pid = _fork(work, limits, directory, pipe)
-        copy = _Copy(pid, reading, limits, directory, began)
-        try:
-            copy.watch(interrupts)
-        finally:
-            copy.end()
+            copy.start(work, pipe)
+        copy.watch(reading, interrupts)
     finally:
+        copy.end(reading)
         os.close(reading)
     if copy.incoming.end.startswith(FAILED):
         reason = copy.incoming.end.removeprefix(FAILED)
@@ -90,23 +88,6 @@ def _replaced(descriptor: int) -> Iterator[int]:
         yield high
     finally:
         os.close(high)
-
-
-def _fork(work: Callable[[Report], None], limits: Limits, directory: str, pipe: int) -> int:
-    """Fork and return the copy's process id; the copy itself does not return."""
-    parent, version = os.getpid(), landlock.version()
-    # Until the copy has handlers of its own, it must not run the parent's.
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    try:
-        with warnings.catch_warnings():
-            # Python warns of locks that other threads hold: that is what the time limit is for.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            pid = os.fork()
-        if pid == 0:
-            live(Plan(limits, directory, pipe, parent, version, frozenset(blocked)), work)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-    return pid
 
 
 class Interrupts:
@@ -140,29 +121,50 @@ class Interrupts:
 class _Copy:
     """A copy that runs, as its parent sees it."""
 
-    def __init__(
-        self, pid: int, reading: int, limits: Limits, directory: str, began: float
-    ) -> None:
+    def __init__(self, limits: Limits, directory: str) -> None:
         self.incoming = Incoming(limits.output)
-        self._pid = pid
-        self._reading = reading
         self._limits = limits
         self._directory = directory
-        self._began = began
-        self._deadline = began + limits.seconds
-        self._next_look = began + _TICK
+        self._ooms = _oom_kills()
+        self._free = scratch.free_space(directory)
+        self._pid = 0
+        self._began = self._deadline = self._next_look = 0.0
         self._how = ""
         self._status: int | None = None
         self._seconds = 0.0
-        self._ooms = _oom_kills()
-        self._free = scratch.free_space(directory)
 
-    def watch(self, interrupts: Interrupts) -> None:
+    def start(self, work: Callable[[Report], None], pipe: int) -> None:
+        """Fork; the copy itself does not return from here."""
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        plan = Plan(
+            limits=self._limits,
+            scratch=self._directory,
+            pipe=pipe,
+            parent=os.getpid(),
+            landlock=landlock.version(),
+            signals=frozenset(mask),
+            openmp=openmp_limits(),
+        )
+        self._began = time.monotonic()
+        self._deadline = self._began + self._limits.seconds
+        # The copy must not run the parent's handlers, nor this process one before it has the id.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            with warnings.catch_warnings():
+                # Python warns of locks that other threads hold: the time limit is for that.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self._pid = os.fork()
+            if self._pid == 0:
+                live(plan, work)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def watch(self, reading: int, interrupts: Interrupts) -> None:
         """Listen until the copy has ended, or has to be ended."""
-        os.set_blocking(self._reading, False)
+        os.set_blocking(reading, False)
         process = self._open_process()
         poll = select.poll()
-        poll.register(self._reading, select.POLLIN)
+        poll.register(reading, select.POLLIN)
         if process is not None:
             poll.register(process, select.POLLIN)
         is_open = True
@@ -176,21 +178,21 @@ class _Copy:
                     self._how = "killed"
                     return
                 poll.poll(1000 * min(left, _TICK))
-                if is_open and not self._listen():
-                    poll.unregister(self._reading)
+                if is_open and not self._listen(reading):
+                    poll.unregister(reading)
                     is_open = False
         finally:
             if process is not None:
                 os.close(process)
 
-    def end(self) -> None:
+    def end(self, reading: int) -> None:
         """Kill the copy, if it still runs, and wait until nothing is left of it."""
-        while self._status is None:
+        while self._pid and self._status is None:
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
             self._reap(0)
         self._seconds = time.monotonic() - self._began
-        while self._listen():
+        while self._pid and self._listen(reading):
             pass
         self.incoming.finish()
 
@@ -232,10 +234,10 @@ class _Copy:
         if pid:
             self._status = status
 
-    def _listen(self) -> bool:
+    def _listen(self, reading: int) -> bool:
         """Take what there is to be read; return False if nothing more can come."""
         try:
-            data = os.read(self._reading, _CHUNK)
+            data = os.read(reading, _CHUNK)
         except BlockingIOError:
             return self._status is None
         if not data:

@@ -21,9 +21,10 @@ from sandbox_snippets import CLUMSY, ENDINGS, HARMLESS, HOSTILE, Snippet
 from sandbox_world import World
 
 from copilot_magic.errors import RehearsalError
-from copilot_magic.sandbox import copy
+from copilot_magic.sandbox import copy, inside
 from copilot_magic.sandbox.copy import run_in_copy
 from copilot_magic.sandbox.limits import Ended, Limits
+from copilot_magic.sandbox.pools import lost_in_copies
 from copilot_magic.sandbox.support import why_not
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
@@ -76,6 +77,16 @@ def test_hostile_code_changes_nothing_outside(world: World, snippet: Snippet) ->
     check(world, snippet, LIMITS, "exited" if ends_itself else snippet.how)
 
 
+def test_the_kernel_alone_holds_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The audit hook only finds the words: without it, the same code changes as little."""
+    monkeypatch.setattr(inside, "Guard", lambda *_: lambda *_: None)
+    before = world.state()
+    for snippet in HOSTILE:
+        if not snippet.refused.startswith("read from the pipe"):
+            run(world, snippet.code)
+            assert world.state() == before, snippet.code
+
+
 @pytest.mark.parametrize("snippet", ENDINGS, ids=lambda snippet: snippet.code)
 def test_code_that_ends_oddly_is_ended_and_leaves_nothing(world: World, snippet: Snippet) -> None:
     how = snippet.how
@@ -120,6 +131,34 @@ def test_linear_algebra_works_after_its_threads_have_worked_in_the_parent(world:
     expected = float((matrix @ matrix).sum())
     ended = run_in_copy(lambda report: report({"sum": float((matrix @ matrix).sum())}), LIMITS)
     assert ended.messages[0]["sum"] == pytest.approx(expected)
+
+
+def test_polars_waits_for_threads_that_have_worked_in_the_parent_and_that_can_be_told(
+    world: World,
+) -> None:
+    polars = pytest.importorskip("polars")
+    rows = list(range(100_000))
+    frame = polars.DataFrame({"a": rows, "b": [number % 7 for number in rows]})
+
+    def work(report: Callable[[dict[str, Any]], None]) -> None:
+        report({"shape": frame.group_by("b").agg(polars.col("a").sum()).shape})
+
+    assert frame.group_by("b").agg(polars.col("a").sum()).shape == (7, 2)
+    assert lost_in_copies() == ["polars"]
+    assert run_in_copy(work, SHORT).how == "timed out"
+
+
+def test_openmp_works_after_its_threads_have_worked_in_the_parent(world: World) -> None:
+    cluster = pytest.importorskip("sklearn.cluster")
+    numpy = pytest.importorskip("numpy")
+    points = numpy.random.default_rng(0).random((2000, 4))
+    cluster.KMeans(3, n_init=2).fit(points)
+
+    def work(report: Callable[[dict[str, Any]], None]) -> None:
+        report({"inertia": cluster.KMeans(3, n_init=2).fit(points).inertia_})
+
+    ended = run_in_copy(work, LIMITS)
+    assert (ended.how, len(ended.messages)) == ("finished", 1)
 
 
 def test_messages_come_in_order_and_from_all_threads(world: World) -> None:
@@ -228,6 +267,24 @@ def test_the_status_may_be_taken_by_someone_else(world: World) -> None:
         assert run(world, "time.sleep(99)", SHORT).how == "timed out"
     finally:
         signal.signal(signal.SIGCHLD, before)
+
+
+def test_another_signals_handler_that_raises_leaves_nothing_behind(world: World) -> None:
+    before = world.state()
+    previous = signal.signal(signal.SIGALRM, lambda *_: 1 / 0)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        with pytest.raises(ZeroDivisionError):
+            run(world, "time.sleep(999)")
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    assert world.state() == before
+
+
+def test_a_copy_that_stops_itself_is_ended(world: World) -> None:
+    before = world.state()
+    assert run(world, "os.kill(os.getpid(), signal.SIGSTOP)", SHORT).how == "timed out"
+    assert world.state() == before
 
 
 def test_forking_with_threads_warns_of_nothing(world: World) -> None:
