@@ -10,6 +10,7 @@
     ├── LauncherError               the local model could not be started
     │   ├── PortInUseError              something else listens on its port
     │   └── AlreadyServingError         this process already serves another model
+    ├── RehearsalError              code cannot be tried in a copy of this process
     ├── StoreError                  the conversation file, or the replay file, cannot be used
     └── PromptError                 a prompt got no answer, or not all of it
         ├── ConnectError            the server was not reached; nothing was sent
@@ -74,6 +75,7 @@ __all__ = [
     "ProxyError",
     "RateLimitError",
     "RefusedError",
+    "RehearsalError",
     "ServerError",
     "SettingError",
     "StatusError",
@@ -223,6 +225,10 @@ class PortInUseError(LauncherError):
 
 class AlreadyServingError(LauncherError):
     """This process already serves another model, or on another port."""
+
+
+class RehearsalError(CopilotError):
+    """Code cannot be tried in a copy of this process; nothing has run."""
 
 
 class StoreError(CopilotError):

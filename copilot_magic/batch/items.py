@@ -43,9 +43,8 @@ class Items:
         self._source: Any = source
         self._first = first
         count = len(source) if isinstance(source, Sized) else None
-        is_table = _is(source, "pandas", "Series") or _is(source, "pandas", "DataFrame")
         self.total = count if first is None or count is None else min(first, count)
-        self.index: Any = self._source.index[: self.total] if is_table else None
+        self.index = _index_of(source, self.total)
         self.is_polars = _is(source, "polars", "Series") or _is(source, "polars", "DataFrame")
 
     def __iter__(self) -> Iterator[Any]:
@@ -68,6 +67,13 @@ def is_missing(item: object) -> bool:
         return True
     pandas = sys.modules.get("pandas")
     return pandas is not None and (item is pandas.NA or item is pandas.NaT)
+
+
+def _index_of(source: Any, count: int | None) -> Any:
+    """Return the first so many labels of a pandas object, None of any other one."""
+    if _is(source, "pandas", "Series") or _is(source, "pandas", "DataFrame"):
+        return source.index[:count]
+    return None
 
 
 def _is(value: object, module: str, name: str) -> bool:

@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "client": {*BASE, "chat", "wire"},
     "store": {*BASE, "chat"},
     "local": BASE,
+    "sandbox": BASE,
     "session": {*BASE, "chat", "wire", "client", "store"},
     "batch": {*BASE, "chat", "wire", "context", "client", "store"},
     "transcript": {*BASE, "chat", "markdown"},
@@ -34,7 +35,8 @@ MAY_IMPORT = {
     "views": {*BASE, "chat", "wire", "markdown"},
     "notebook": {
         *BASE,
-        *("chat", "wire", "markdown", "context", "client", "local", "session", "batch", "views"),
+        *("chat", "wire", "markdown", "context", "client", "local", "sandbox", "session", "batch"),
+        "views",
         *("transcript", "doctor"),
     },
 }
