@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .errors import CopilotError
     from .notebook.asking import ask
     from .notebook.panel import ChatPanel
+    from .notebook.rehearse import Rehearsal, rehearse
     from .settings import Settings
 
 __version__ = "0.1.0"
@@ -22,8 +23,10 @@ __all__ = [
     "ChatPanel",
     "Conversation",
     "CopilotError",
+    "Rehearsal",
     "Settings",
     "ask",
+    "rehearse",
 ]
 
 _HOMES = {
@@ -32,8 +35,10 @@ _HOMES = {
     "ChatPanel": "notebook.panel",
     "Conversation": "chat.conversation",
     "CopilotError": "errors",
+    "Rehearsal": "notebook.rehearsing.rehearsal",
     "Settings": "settings",
     "ask": "notebook.asking",
+    "rehearse": "notebook.rehearse",
 }
 
 
