@@ -220,7 +220,7 @@ def _is_refusal(error: BaseException) -> bool:
     if isinstance(error, OSError):
         # Libraries make errors of their own of those of the network, which have no number.
         return isinstance(error, PermissionError) or not isinstance(error.errno, int)
-    return isinstance(error, EOFError) or type(error).__name__ in ("OperationalError", "gaierror")
+    return isinstance(error, EOFError) or type(error).__name__ in ("BdbQuit", "OperationalError")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

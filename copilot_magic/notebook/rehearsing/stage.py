@@ -54,7 +54,14 @@ def run_cell(shell: Any, code: str) -> BaseException | None:
     def show_traceback(kind: Any, error: Any, lines: list[str]) -> None:
         shown.append(error)
 
-    object.__setattr__(shell, "_showtraceback", show_traceback)
+    def show_error(error: Any = None, *args: Any, **kwargs: Any) -> None:
+        current = error[1] if error else sys.exc_info()[1]
+        if current is not None:
+            shown.append(current)
+
+    # Drawing up a traceback takes IPython longer than most cells run.
+    shell.showtraceback, shell._showtraceback = show_error, show_traceback
+    shell._format_exception_for_storage = lambda *args, **kwargs: {}
     shell.execution_count += 1
     asyncio.events._set_running_loop(None)
     loop = asyncio.SelectorEventLoop()
