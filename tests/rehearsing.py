@@ -34,8 +34,8 @@ data_file = open("data.txt", "r+")
 pipe_in, pipe_out = os.pipe()
 
 def _values():
-    kinds = (df, series, matrix, nested, numbers, letters, raw, typed, word, thing.__dict__, Thing.shared)
-    return hashlib.sha256(pickle.dumps(kinds)).hexdigest()
+    values = (df, series, matrix, nested, numbers, letters, raw, typed, word)
+    return hashlib.sha256(pickle.dumps((values, vars(thing), Thing.shared))).hexdigest()
 
 def _files(folder):
     return sorted(
@@ -49,27 +49,35 @@ def _files(folder):
 def _state():
     shell = get_ipython()
     history = shell.history_manager
+    out, hook, handler = shell.display_pub, shell.displayhook, signal.getsignal
+    fds = {fd: _link(fd) for fd in os.listdir("/proc/self/fd")}
+    names = {name: id(value) for name, value in globals().items()}
+    names.pop("__warningregistry__", None)
     state = {
-        "values": _values(),
-        "names": sorted((name, id(value)) for name, value in globals().items() if name != "__warningregistry__"),
+        "values": _values(), "names": names,
         "code": [double.__code__.co_code.hex(), sorted(vars(Thing))],
         "In": list(history.input_hist_raw), "Out": repr(shell.user_ns["Out"]),
         "_": repr(shell.user_ns["_"]), "count": shell.execution_count,
         "modules": sorted(set(sys.modules) - {"resource"}),
         "environ": dict(os.environ), "cwd": os.getcwd(), "path": list(sys.path),
         "builtins": sorted((n, id(v)) for n, v in vars(__builtins__).items() if n != "_"),
-        "sys": [id(sys.stdout), id(sys.stderr), id(sys.stdin), id(sys.displayhook), sys.getrecursionlimit()],
+        "sys": [id(sys.stdout), id(sys.stderr), id(sys.stdin), id(sys.displayhook)],
         "hooks": {e: [id(c) for c in cs] for e, cs in shell.events.callbacks.items()},
-        "shell": [id(shell.display_pub.publish.__func__), id(type(shell.displayhook)), len(shell.displayhook.__dict__)],
-        "signals": [repr(signal.getsignal(n)) for n in (signal.SIGINT, signal.SIGALRM, signal.SIGTERM)],
+        "shell": [id(out.publish.__func__), id(type(hook)), len(hook.__dict__)],
+        "signals": [repr(handler(n)) for n in (signal.SIGINT, signal.SIGALRM, signal.SIGTERM)],
         "threads": sorted(t.name for t in threading.enumerate() if "History" not in t.name),
-        "fds": {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")
-                if os.path.exists(f"/proc/self/fd/{fd}") and "ipython" not in os.readlink(f"/proc/self/fd/{fd}")},
+        "fds": {fd: link for fd, link in fds.items() if link and "ipython" not in link},
         "files": _files("."), "place": data_file.tell(), "random": repr(random.getstate())[:200],
         "comms": sorted(shell.kernel.comm_manager.comms), "children": _children(),
         "payload": repr(shell.payload_manager.read_payload()),
     }
     return json.loads(json.dumps(state, default=repr))
+
+def _link(fd):
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    except OSError:
+        return ""
 
 def _children():
     found = []

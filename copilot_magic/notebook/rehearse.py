@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Rehearsal", "rehearse", "rehearse_cell"]
 
 _OUTPUT = 12_000_000  # bytes that a copy may report; `Telling` stays far below it
-# Of a copy that has waited in vain for a thread, the processor knows little.
-_BUSY = 0.5
+# The share of its time that a copy computes; one that waits in vain for a thread does not.
+_BUSY = 0.1
 
 
 def rehearse(code: str, *, seconds: float = 30.0) -> Rehearsal:
@@ -109,6 +109,11 @@ def _rehearse(
     used = _processor_time()
     ended = run_in_copy(work, limits)
     told = read(ended.messages)
+    if not told.has_begun:
+        raise RehearsalError(
+            f"code cannot be tried in a copy of {where}: the copy {ended.how} before it began",
+            "Run the code itself",
+        )
     if not told.has_run and ended.how in ("timed out", "killed"):
         is_busy = _processor_time() - used > _BUSY * ended.seconds
         library = threaded_library(code, namespace)
@@ -168,6 +173,7 @@ def _act(telling: Telling, code: str, namespace: dict[str, Any]) -> None:
     capture = Capture(telling, has_buffer=True, where="this process")
     figures = Figures(telling, in_kernel=False)
     before = Before(namespace, code)
+    telling.ready()
     error = run_code(code, namespace, telling)
     _tell(telling, error, before, namespace, capture, figures)
 
@@ -179,6 +185,7 @@ def _act_in_shell(telling: Telling, code: str, shell: InteractiveShell, where: s
     detach(shell, telling)
     figures = Figures(telling, in_kernel=in_kernel)
     before = Before(shell.user_ns, code, set(shell.user_ns_hidden))
+    telling.ready()
     try:
         error = run_cell(shell, code)
     except BaseException as raised:  # noqa: BLE001  # the code has broken IPython

@@ -73,7 +73,7 @@ SNIPPETS: dict[str, tuple[str, str]] = {
     "the path": ("import sys; sys.path.clear()", "ran"),
     # Descriptors and streams.
     "close descriptors": ("import os; os.closerange(0, 100)", ""),
-    "close all descriptors": ("import os; os.closerange(0, 65536)", ""),
+    "close all descriptors": ("import os; os.closerange(0, 1000)", ""),
     "write to all descriptors": (
         "import os\nfor n in range(100):\n    try: os.write(n, b'EVIL')\n    except OSError: pass",
         "",
@@ -136,7 +136,7 @@ SNIPPETS: dict[str, tuple[str, str]] = {
     "publish to iopub": (
         "k = get_ipython().kernel\n"
         "k.session.send(k.iopub_socket, 'stream', {'name': 'stdout', 'text': 'EVIL'})\n"
-        "type(k.session).send(k.session, k.iopub_socket, 'stream', {'name': 'stdout', 'text': 'E'})",
+        "type(k.session).send(k.session, k.iopub_socket, 'stream', {'text': 'EVIL'})",
         "",
     ),
     "zmq itself": (
@@ -154,7 +154,7 @@ SNIPPETS: dict[str, tuple[str, str]] = {
         "k = get_ipython().kernel; k.send_response(k.iopub_socket, 'stream', {'text': 'EVIL'})",
         "ran",
     ),
-    "a comm": ("from comm import create_comm; create_comm(target_name='EVIL', data={})", "ran"),
+    "a comm": ("from ipykernel.comm import Comm; Comm(target_name='EVIL', data={})", "ran"),
     "a widget": ("import ipywidgets as w; s = w.IntSlider(); display(s); s.value = 5", "ran"),
     "an output widget": (
         "import ipywidgets as w; o = w.Output()\nwith o: print('EVIL')\ndisplay(o)",

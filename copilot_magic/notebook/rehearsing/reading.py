@@ -41,6 +41,7 @@ class Told:
         outputs: What was displayed, the results included, in order.
         result: The last result, or None.
         refused: What was not even tried.
+        has_begun: The code has begun to run.
         has_run: The code has come to an end.
         error: The error it ended with, in one line; empty if there was none.
         traceback: Its traceback.
@@ -55,6 +56,7 @@ class Told:
     outputs: list[Output] = field(default_factory=list)
     result: Output | None = None
     refused: list[str] = field(default_factory=list)
+    has_begun: bool = False
     has_run: bool = False
     error: str = ""
     traceback: str = ""
@@ -87,7 +89,9 @@ class _Reader:
 
     def take(self, message: Mapping[str, Any]) -> None:
         kind = message.get("kind")
-        if kind == "text":
+        if kind == "ready":
+            self.told.has_begun = True
+        elif kind == "text":
             self._text(message.get("stream"), message.get("text"))
         elif kind in ("display", "result"):
             self._display(message, is_result=kind == "result")

@@ -62,7 +62,8 @@ def run_cell(shell: Any, code: str) -> BaseException | None:
     # Drawing up a traceback takes IPython longer than most cells run.
     shell.showtraceback, shell._showtraceback = show_error, show_traceback
     shell._format_exception_for_storage = lambda *args, **kwargs: {}
-    shell.execution_count += 1
+    # Some versions have counted the running cell by now, others count it at its end.
+    shell.execution_count = shell.displayhook.prompt_count + 1
     asyncio.events._set_running_loop(None)
     loop = asyncio.SelectorEventLoop()
     asyncio.set_event_loop(loop)
@@ -156,7 +157,7 @@ def _forget_history(shell: Any) -> None:
     history.db = DummyDB()
     history.writeout_cache = lambda *args, **kwargs: None
     shell.logger.log_active = False
-    shell.db = _Stored(shell.db)
+    shell.db = _Stored(shell)
 
 
 class _Stored:
@@ -165,8 +166,17 @@ class _Stored:
     Only ``%store`` writes there on the user's behalf, and is refused.
     """
 
-    def __init__(self, values: Any) -> None:
-        self._values = values
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+        # Recent versions open it, and make its folder, when it is needed first.
+        self._opened = shell._db if hasattr(type(shell), "_db") else shell.db
+
+    @property
+    def _values(self) -> Any:
+        if self._opened is None:
+            self._shell._db = None
+            self._opened, self._shell._db = self._shell.db, self
+        return self._opened
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._values, name)

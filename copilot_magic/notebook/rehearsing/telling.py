@@ -54,6 +54,10 @@ class Telling:
         self._ids: set[str] = set()
         self._left_out = False
 
+    def ready(self) -> None:
+        """Tell that the code begins now."""
+        self._report({"kind": "ready"})
+
     def text(self, stream: str, text: str) -> None:
         """Tell what was written to a stream."""
         with self._lock:
