@@ -14,7 +14,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 
-from . import filter, landlock, libc
+from . import filter, landlock, libc, semaphores
 from .descriptors import detach
 from .limits import Limits
 from .mappings import make_private
@@ -71,6 +71,7 @@ def detach_from_parent(plan: Plan) -> int:
     make_private(plan.limits.memory)
     highest = detach(plan.pipe)
     _replace_streams()
+    semaphores.replace()
     for name in ("TMPDIR", "TMP", "TEMP"):
         os.environ[name] = plan.scratch
     tempfile.tempdir = plan.scratch

@@ -12,6 +12,7 @@ import stat
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from types import FrameType
 from typing import Any
 
 from ..text import one_line, without_credentials
@@ -23,6 +24,7 @@ _AF_UNIX = 1
 # Opening a connection by a module's own name for it: the object, host and port.
 _CONNECTING = ("http.client", "smtplib", "ftplib", "poplib", "nntplib", "telnetlib")
 _LENGTH = 120
+_INSTALLED = (os.path.dirname(os.__file__), "<frozen ", "<__array_function__")
 
 
 class Guard:
@@ -58,7 +60,9 @@ class Guard:
             "os.setxattr": lambda path, *_: self._changed("change the attributes of", path),
             "os.removexattr": lambda path, *_: self._changed("change the attributes of", path),
             "sqlite3.connect": self._database,
-            "socket.__new__": self._socket,
+            "socket.__new__": lambda _, family, *__: (
+                "" if family == _AF_UNIX else "use the network"
+            ),
             "socket.connect": lambda _, address: f"connect to {_address(address)}",
             "socket.bind": lambda _, address: f"listen on {_address(address)}",
             "socket.sendto": lambda _, address: f"send to {_address(address)}",
@@ -99,8 +103,9 @@ class Guard:
         except Exception:  # noqa: BLE001 - strange arguments: the kernel decides
             return
         if wish:
-            with suppress(OSError):  # the code has closed the pipe
-                self._tell(wish)
+            if not _is_imported():
+                with suppress(OSError):  # the code has broken the pipe
+                    self._tell(wish)
             raise PermissionError(errno.EPERM, f"A copy of this process must not {wish}")
 
     # What fails in any case, because a file is there or is not, is left to fail as it always does.
@@ -162,21 +167,29 @@ class Guard:
         fails = not os.path.exists(os.path.dirname(full))
         return "" if fails or self._is_ours(full) else f"write {_path(path)}"
 
-    def _socket(self, _: Any, family: int, *__: Any) -> str:
-        if family == _AF_UNIX:
-            return ""  # perhaps one of a pair
-        frame = sys._getframe()
-        while frame := frame.f_back:  # type: ignore[assignment]
-            if frame.f_code.co_filename.startswith("<frozen importlib"):
-                return ""  # a package only asks whether there is IPv6; it gets the kernel's no
-        return "use the network"
-
     def _signal(self, kind: str, pid: int) -> str:
         return "" if pid == self._pid else f"send a signal to {kind} {pid}"
 
     def _is_ours(self, full: str) -> bool:
         """Say whether a path without links in it is in the scratch directory."""
         return full == os.devnull or full.startswith(self._scratch + "/")
+
+
+def _is_imported() -> bool:
+    """Say whether an installed package does this while it is imported.
+
+    It makes itself at home in a new process, with a cache or a question whether there is IPv6, and
+    does without. That says nothing about the code.
+    """
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith("<frozen importlib"):
+            return True
+        if not file.startswith(_INSTALLED) and "-packages" not in file:
+            return False
+        frame = frame.f_back
+    return False
 
 
 def _full(path: Any, folder: Any = -1) -> str:
