@@ -40,7 +40,9 @@ def html_page(line: str, error: str, streams: Sequence[str], outputs: Sequence[O
     if parts:
         what = _heading(bool(error), len(parts) > pictures + bool(error), pictures)
         folded = f"<details><summary>{what}</summary>{''.join(parts)}</details>"
-    return f'<div class="copilot-rehearsal" dir="ltr"><div>{line_in_html(line)}</div>{folded}</div>'
+    # JupyterLab's MathJax looks for the second class, nbconvert's for the third.
+    classes = "copilot-rehearsal mathjax_ignore tex2jax_ignore"
+    return f'<div class="{classes}" dir="ltr"><div>{line_in_html(line)}</div>{folded}</div>'
 
 
 def line_in_html(line: str) -> str:
