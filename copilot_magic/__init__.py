@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .notebook.asking import ask
     from .notebook.mapping import imap_prompts, map_prompts
     from .notebook.panel import ChatPanel
+    from .notebook.rehearse import Rehearsal, rehearse
     from .settings import Settings
 
 __version__ = "0.1.0"
@@ -25,10 +26,12 @@ __all__ = [
     "ChatPanel",
     "Conversation",
     "CopilotError",
+    "Rehearsal",
     "Settings",
     "ask",
     "imap_prompts",
     "map_prompts",
+    "rehearse",
 ]
 
 _HOMES = {
@@ -38,10 +41,12 @@ _HOMES = {
     "ChatPanel": "notebook.panel",
     "Conversation": "chat.conversation",
     "CopilotError": "errors",
+    "Rehearsal": "notebook.rehearsing.rehearsal",
     "Settings": "settings",
     "ask": "notebook.asking",
     "imap_prompts": "notebook.mapping",
     "map_prompts": "notebook.mapping",
+    "rehearse": "notebook.rehearse",
 }
 
 

@@ -21,7 +21,7 @@ from .excerpt import Excerpt
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Cell", "cells_before", "record_outputs"]
+__all__ = ["Cell", "cells_before", "error_line", "record_outputs"]
 
 # Cells whose output is kept.
 KEPT = 100
@@ -173,7 +173,7 @@ class _Recorder:
         number = self._numbers[-1]
         error = getattr(result, "error_before_exec", None) or getattr(result, "error_in_exec", None)
         if error is not None:
-            self.errors[number] = _in_one_line(error)
+            self.errors[number] = error_line(error)
         self.outputs[number].finish()
         self.running = None
 
@@ -232,7 +232,8 @@ def _is_ipythons(frame: Any) -> bool:
     return name in _WRITES_RESULTS or frame.f_code.co_name == "_showtraceback"
 
 
-def _in_one_line(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
+    """Return the type of an error and its message, in one line."""
     try:
         message = str(error)
         if isinstance(error, SyntaxError):

@@ -1,0 +1,1 @@
+"""Code in a copy of this process, as the next cell: how it runs, what it tells, how that reads."""
