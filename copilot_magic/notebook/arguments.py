@@ -15,7 +15,15 @@ from ..chat.prompt import Options, Prompt
 from ..errors import UsageError
 from .words import split_words
 
-__all__ = ["NOT_FOR_ASK", "Parser", "PromptLine", "option_names", "options_help", "whole_number"]
+__all__ = [
+    "NOT_FOR_ASK",
+    "Parser",
+    "PromptLine",
+    "add_trying",
+    "option_names",
+    "options_help",
+    "whole_number",
+]
 
 ABOUT_ERROR = "Why did this happen, and what should I change?"
 """The prompt of a cell that sends the last exception along and says nothing."""
@@ -55,6 +63,8 @@ class PromptLine:
         out: The variable to assign the answer to, or None.
         as_: The type of the answer: an annotation, or the source of one; or None.
         code: Put the code of the answer into the next cell.
+        try_: How many answers to ask for at once, whose code is tried in a copy of this kernel
+            before it is offered; 0 tries none. One that fails is repaired, if there is just one.
         image: Pictures to send along: objects, or the source of expressions.
         context: How many of the cells that ran before to send along.
         error: Send the last exception along.
@@ -74,6 +84,7 @@ class PromptLine:
     out: str | None = None
     as_: Any = None
     code: bool = False
+    try_: int = 0
     image: tuple[Any, ...] = ()
     context: int = 0
     error: bool = False
@@ -132,6 +143,7 @@ class PromptLine:
         images = image if isinstance(image, (list, tuple)) else [image]
         if own.get("map_") is None and (own.get("into") or own.get("first")):
             raise UsageError("--into and --first need --map", "Say which rows: --map EXPR")
+        own["code"] = bool(own.get("code") or own.get("try_"))
         own["image"] = tuple(each for each in images if each is not None)
         return cls(options=Options.of(values), **own)
 
@@ -169,6 +181,7 @@ def _prompt_parser() -> argparse.ArgumentParser:
     add("-o", "--out", type=_variable, metavar="NAME", help="assign the answer to a variable")
     add("--as", dest="as_", metavar="TYPE", help="typed answer: int, list[str], DataFrame, …")
     add("--code", action="store_true", help="put the answer's code into the next cell")
+    add_trying(parser)
     add(
         "--image",
         action="append",
@@ -204,6 +217,20 @@ def _prompt_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def add_trying(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--try`` to a parser."""
+    parser.add_argument(
+        "--try",
+        dest="try_",
+        nargs="?",
+        type=_candidates,
+        const=1,
+        default=0,
+        metavar="N",
+        help="run the code in a copy of this kernel first; N: the best of so many",
+    )
+
+
 def options_help() -> str:
     """Return the options of a prompt, one a line, with what each does."""
     lines = []
@@ -222,6 +249,12 @@ def whole_number(text: str) -> int:
     """Return a whole number, 1 or more; argparse shows the message of what is raised."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more, not {text!r}")
+    return int(text)
+
+
+def _candidates(text: str) -> int:
+    if text not in ("1", "2", "3", "4", "5"):
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to 5, not {text!r}")
     return int(text)
 
 

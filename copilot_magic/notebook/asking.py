@@ -159,6 +159,12 @@ def ask_prompt(
     wanted = answer_type(line.as_, namespace)
     if wanted is not None and line.code:
         raise UsageError("an answer is either code or a value", "Give --code or --as, not both")
+    if line.try_:
+        if line.background:
+            raise UsageError("--try cannot go on in the background", "Leave out --try, or -b")
+        from .trying import check_trying
+
+        check_trying(notebook)
     if line.background and line.raw and notebook.renders:
         raise UsageError("--raw cannot go on in the background", "Leave out --raw, or -b")
     prompt = make_prompt(notebook, text, line, namespace=namespace, expand=expand, wanted=wanted)
@@ -205,6 +211,10 @@ def _answered(
             exchange.conversation.conversation_id, prompt.text
         ):
             return ask_typed(notebook, prompt, exchange, wanted, present, **out)
+    if line.try_:
+        from .coding import put_tried
+
+        return put_tried(notebook, prompt, exchange, partial(present, **out), line.try_)
     if line.code:
         from .coding import mention_code, put_code
 

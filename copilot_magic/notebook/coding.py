@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..chat.answer import Answer
+from ..chat.prompt import Prompt
 from ..chat.turn import Turn
 from ..context.code.find import find_code
 from ..context.code.names import missing_names, names_in, overwritten_names
+from ..views.printing import say
 
 if TYPE_CHECKING:
+    from ..session.exchange import Exchange
     from .shell import Notebook
 
-__all__ = ["mention_code", "put_code", "warnings_for"]
+__all__ = ["mention_code", "put_code", "put_tried", "warnings_for"]
 
 
 def put_code(notebook: Notebook, turn: Turn) -> list[str]:
@@ -25,6 +30,36 @@ def put_code(notebook: Notebook, turn: Turn) -> list[str]:
     if found.language != "python":
         return list(found.notes)
     return [*found.notes, *warnings_for(notebook, found.text)]
+
+
+def put_tried(
+    notebook: Notebook,
+    prompt: Prompt,
+    exchange: Exchange,
+    present: Callable[[Exchange], Answer],
+    candidates: int,
+) -> Answer:
+    """Have code tried in a copy of this kernel, and put what ran there into the next cell.
+
+    Raises:
+        RehearsalError: It cannot be tried in a copy.
+        CopilotError: There was no answer, or not all of it.
+    """
+    from .trying import until_it_runs
+
+    tried = until_it_runs(notebook, prompt, exchange, present, _python_in, candidates=candidates)
+    if tried.runs:
+        notebook.set_next_input(tried.code)
+    elif not tried.code:
+        say(
+            "no Python in the answer to try" if not exchange.turn.cut_off else "the code is cut off"
+        )
+    return tried.answer
+
+
+def _python_in(answer: str) -> str:
+    found = find_code(answer)
+    return found.text if found is not None and found.language == "python" else ""
 
 
 def mention_code(notebook: Notebook, turn: Turn) -> list[str]:

@@ -13,7 +13,7 @@ from ..errors import StoreError, UsageError
 from ..session.storage import Storage
 from ..text import count_of, one_line, without_credentials
 from ..views.printing import publish, say
-from .arguments import Parser
+from .arguments import Parser, add_trying
 from .files import read_conversation, write_conversation
 from .hints import next_step
 from .serving import serve_command, stop_command
@@ -274,10 +274,12 @@ def _explain(notebook: Notebook) -> None:
     explain_failure(notebook)
 
 
-def _fix(notebook: Notebook) -> None:
+def _fix(notebook: Notebook, *words: str) -> None:
     from .fixing import fix_failure
 
-    fix_failure(notebook)
+    parser = Parser("%copilot fix", "%copilot?")
+    add_trying(parser)
+    fix_failure(notebook, candidates=parser.parse_args(words).try_)
 
 
 def _panel(notebook: Notebook, name: str) -> None:
@@ -358,7 +360,7 @@ COMMANDS = {
         Command("retry", "", "ask the last prompt again, replacing its turn", _retry),
         Command("cancel", "[NAME]", "stop what is being answered in the background", _cancel),
         Command("explain", "", "explain the last exception of a cell", _explain),
-        Command("fix", "", "correct the cell that failed; the next cell gets it", _fix),
+        Command("fix", "[--try [N]]", "correct the cell that failed; --try runs it first", _fix),
         Command("drop", "[N]", "take a turn out, the last one or number N of show", _drop),
         Command("panel", "[NAME]", "show the chat panel", _panel),
         Command("code", "[N]", "put a code block of the last answer into the next cell", _code),

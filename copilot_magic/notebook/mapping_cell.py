@@ -24,7 +24,7 @@ __all__ = ["map_cell"]
 
 # What makes no sense for many prompts, by the names of the options.
 _FOR_ONE_PROMPT = (
-    *("conversation", "new", "code", "image", "context", "error", "background", "raw"),
+    *("conversation", "new", "try_", "code", "image", "context", "error", "background", "raw"),
 )
 
 
@@ -37,7 +37,7 @@ def map_cell(notebook: Notebook, text: str, line: PromptLine) -> None:
     """
     for name in _FOR_ONE_PROMPT:
         if getattr(line, name):
-            option = f"--{name.replace('_', '-')}"
+            option = f"--{name.rstrip('_')}"
             raise UsageError(f"{option} cannot be used with --map", f"Leave out {option}")
     namespace = notebook.namespace
     if line.into is not None:

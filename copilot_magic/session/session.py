@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from ..chat.completion import Completion
 from ..chat.conversation import Conversation
 from ..chat.history import CONTINUE_PROMPT
 from ..chat.prompt import Prompt
@@ -130,6 +131,17 @@ class Session:
         self.library.storage.demand(lambda store: store.drop_turn(conversation_id, turn.id))
         conversation.drop(turn)
         self.library.watchers.tell(News(conversation))
+
+    def adopt(self, turn: Turn, conversation: Conversation, answer: Completion) -> None:
+        """Take another answer to the prompt of `turn`, which has ended, in place of its own."""
+        turn.answer, turn.reasoning = answer.content, answer.reasoning
+        turn.finish_reason = answer.finish_reason
+        turn.usage = None if answer.usage is None else dict(answer.usage)
+        turn.model, turn.provider = answer.model or turn.model, answer.provider or turn.provider
+        turn.elapsed, turn.first_token, turn.continuation = answer.elapsed, None, None
+        storage = self.library.storage
+        turn.notes += storage.write(lambda store: store.end_turn(conversation, turn))
+        self.library.watchers.tell(News(conversation, turn))
 
     def stop(self, turn: Turn) -> None:
         """Stop the exchange that answers `turn`, from any thread; what arrived is kept."""
