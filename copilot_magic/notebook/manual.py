@@ -33,8 +33,9 @@ yours can be in double braces. All other braces stay as they are. ``--image``, `
 ``--error`` send a figure, the last cells or the last exception along. ``--dry-run`` shows
 exactly what would be sent. Passwords and keys are masked.
 
-The answer can be more than text: ``--code`` puts its code into the next cell, and ``--as`` makes
-it a value of a type::
+The answer can be more than text: ``--code`` puts its code into the next cell. ``--try`` runs that
+code in a copy of this kernel first, where it can change nothing, has it repaired if it fails, and
+says what it did. ``--as`` makes the answer a value of a type::
 
     %%copilot --as list[str] -o names
     Name three French cities.
@@ -52,7 +53,7 @@ conversation are answered one after the other. ``%copilot status`` says what is 
 ``%copilot cancel`` stops it. With ``-b -o x``, ``x.wait()`` returns the answer, and ``x`` is the
 answer when it is there.
 
-When a cell has failed, ``%copilot fix`` corrects it and ``%copilot explain`` explains the error.
+When a cell has failed, ``%copilot fix`` corrects it (``fix --try`` runs the correction first), and ``%copilot explain`` explains the error.
 
 Options, on the first line::
 

@@ -28,7 +28,7 @@ def test_what_the_code_did_is_said_in_a_line_and_its_picture_unfolds(
     output = notebook.output(cell)
     expect(output).to_contain_text("failed in a copy of this kernel")
     expect(output).to_contain_text("ran in a copy of this kernel")
-    expect(output).to_contain_text("defines totals (Series, 2)")
+    expect(output).to_contain_text("defines totals (Series, 2 values)")
     picture = output.locator("img")
     expect(picture).to_be_hidden()
     output.locator("summary").last.click()
