@@ -53,7 +53,8 @@ conversation are answered one after the other. ``%copilot status`` says what is 
 ``%copilot cancel`` stops it. With ``-b -o x``, ``x.wait()`` returns the answer, and ``x`` is the
 answer when it is there.
 
-When a cell has failed, ``%copilot fix`` corrects it (``fix --try`` runs the correction first), and ``%copilot explain`` explains the error.
+When a cell has failed, ``%copilot fix`` corrects it and ``%copilot explain`` explains the error;
+``%copilot fix --try`` runs the correction in a copy first.
 
 Options, on the first line::
 

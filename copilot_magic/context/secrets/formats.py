@@ -191,7 +191,11 @@ def formats_in(text: str) -> Iterator[Span]:
     if "-----BEGIN" in text:
         yield from _pem_blocks(text)
     for label, signs, pattern, accepts in _FORMATS:
-        if not any(sign in text for sign in signs):
+        # A plain loop: a generator's takes five times as long, and a batch masks every row.
+        for sign in signs:
+            if sign in text:
+                break
+        else:
             continue
         for match in pattern.finditer(text):
             start, end = match.span(pattern.groups)
