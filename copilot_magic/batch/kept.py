@@ -59,5 +59,7 @@ class KeptAnswers:
             self._failed(error)
 
     def _failed(self, error: StoreError) -> None:
+        """Go on without the journal."""
+        self.close()
         self._journal = None
         self.notes.append(f"answers are not kept for another run: {error}")

@@ -146,16 +146,10 @@ class Question:
         """
         rows = Rows(items, self.template, self._form(), _Nobody())
         kept = KeptAnswers(self.settings.store, resume=self.resume)
-        distinct = known = tokens = 0
-        first = None
-        while rows.can_read:
-            jobs = rows.read(_READ_TOGETHER)
-            found = kept.find([job.key for job in jobs])
-            first = first or (jobs[0].content if jobs else None)
-            distinct += len(jobs)
-            known += len(found)
-            tokens += sum(job.tokens for job in jobs if job.key not in found)
-        return Plan(sum(1 for _ in rows.waiting()), distinct, known, tokens, first)
+        try:
+            return _plan(rows, kept)
+        finally:
+            kept.close()
 
     @property
     def common(self) -> Mapping[str, Any]:
@@ -174,3 +168,16 @@ class Question:
         # A function that returns the key stays here; workers have their own environment.
         settings = replace(self.settings, get_api_key=None)
         return ExecutorWorkers(self.executor, settings, self.limits.max_workers)
+
+
+def _plan(rows: Rows, kept: KeptAnswers) -> Plan:
+    distinct = known = tokens = 0
+    first = None
+    while rows.can_read:
+        jobs = rows.read(_READ_TOGETHER)
+        found = kept.find([job.key for job in jobs])
+        first = first or (jobs[0].content if jobs else None)
+        distinct += len(jobs)
+        known += len(found)
+        tokens += sum(job.tokens for job in jobs if job.key not in found)
+    return Plan(sum(1 for _ in rows.waiting()), distinct, known, tokens, first)

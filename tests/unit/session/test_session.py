@@ -13,6 +13,7 @@ from asking import ask, text_of
 from asking import prompt as prompt_of
 from scripted_server import Exchange, ScriptedServer, answer
 
+from copilot_magic.chat.completion import Completion
 from copilot_magic.chat.prompt import Prompt
 from copilot_magic.chat.turn import Turn
 from copilot_magic.errors import (
@@ -394,3 +395,18 @@ def test_a_prompt_can_have_the_settings_of_another_one(
     second = session.ask(prompt_of("two"), settings=first.settings)
     assert text_of(second) == "You said: two"
     assert server.posts[1]["model"] == ""
+
+
+def test_another_answer_to_the_same_prompt_can_take_the_place_of_the_first(
+    session: Session, server: ScriptedServer
+) -> None:
+    text_of(ask(session, "hi"))
+    conversation = session.library.current
+    (turn,) = conversation.turns
+    session.adopt(turn, conversation, Completion("better", usage={"total_tokens": 3}, model="m"))
+    assert (turn.answer, turn.usage, turn.model) == ("better", {"total_tokens": 3}, "m")
+    text_of(ask(session, "and now?"))
+    said = [message["content"] for message in server.posts[-1]["messages"]]
+    assert said == ["hi", "better", "and now?"]
+    stored = session.library.storage.read(lambda store: store.load(conversation.name), None)
+    assert stored is not None and stored.turns[0].answer == "better"
