@@ -17,9 +17,11 @@ from copilot_magic.store.store import Store
 AS_NOBODY = """
 import os, sys
 import fcntl, sqlite3, platformdirs
+from copilot_magic.chat.completion import Completion
 from copilot_magic.chat.conversation import Conversation
 from copilot_magic.chat.turn import Turn
 from copilot_magic.errors import StoreError
+from copilot_magic.store.journal import Journal
 from copilot_magic.store.replay import ReplayFile
 from copilot_magic.store.store import Store
 if os.getuid() == 0:

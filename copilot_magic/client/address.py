@@ -48,16 +48,16 @@ def origin(url: str) -> tuple[str, str | None, int | None]:
 
 def proxies_for(url: str) -> dict[str, str]:
     """Return the environment's proxies for `url` by scheme; there are none to this machine."""
-    from requests.utils import get_environ_proxies
+    import requests
 
-    return {} if is_loopback(url) else get_environ_proxies(url)
+    return {} if is_loopback(url) else requests.utils.get_environ_proxies(url)
 
 
 def proxy_for(url: str) -> str:
     """Return the environment's proxy for `url`, without credentials, or an empty string."""
-    from requests.utils import select_proxy
+    import requests
 
-    proxy = select_proxy(url, proxies_for(url))
+    proxy = requests.utils.select_proxy(url, proxies_for(url))
     return without_credentials(proxy) if proxy else ""
 
 

@@ -74,9 +74,10 @@ class Routes:
             return route
         with self._lock:
             if self._adapter is None:
-                from requests.adapters import HTTPAdapter
+                # By the package's name: two threads that import it from two ends get halves of it.
+                import requests
 
-                self._adapter = HTTPAdapter(pool_maxsize=self._keep)
+                self._adapter = requests.adapters.HTTPAdapter(pool_maxsize=self._keep)
             if len(self._routes) >= _MOST_ROUTES:
                 self._routes.clear()
             return self._routes.setdefault(url, Route(url, self._adapter))
@@ -109,10 +110,9 @@ class Route:
         import os
 
         import requests
-        from requests.utils import default_headers, select_proxy
 
         proxies = proxies_for(url)
-        self.direct = not is_loopback(url) and not select_proxy(url, proxies)
+        self.direct = not is_loopback(url) and not requests.utils.select_proxy(url, proxies)
         # A session would look for a password in ~/.netrc.
         request = requests.Request("POST", url).prepare()
         certificates = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
@@ -124,7 +124,7 @@ class Route:
         pool.ConnectionCls = _connection_class(type(pool).ConnectionCls)
         self._pool = pool
         self._target = adapter.request_url(request, proxies)
-        self._headers = dict(default_headers())
+        self._headers = dict(requests.utils.default_headers())
 
     def send(
         self,

@@ -14,6 +14,7 @@ from ..session.exchange import NAMED_BY, Exchange
 from ..session.places import Place
 from ..text import count_of, one_line
 from .between_cells import BetweenCells
+from .preloading import load
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -115,6 +116,7 @@ class Background:
             with place:
                 work()
 
+        load()
         # With this context, what is shown later goes to the cell that runs now.
         job.thread = threading.Thread(
             target=contextvars.copy_context().run,

@@ -1,4 +1,4 @@
-"""Imports while the kernel is idle: what the first prompt needs, after the cell that loads us.
+"""Imports of what the first prompt needs: while the kernel is idle, after the cell that loads us.
 
 They run in the kernel's own thread, one module at a time, between its messages. In a thread of
 their own they would race with the imports of the next cell: two threads that import a package from
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["MODULES", "preload_after_cell"]
+__all__ = ["MODULES", "load", "preload_after_cell"]
 
 # What asking imports at its first use: `%load_ext` is quick because it imports none of it.
 MODULES = (
@@ -63,6 +63,14 @@ def preload_after_cell(shell: InteractiveShell) -> Callable[[], None]:
 
     shell.events.register("post_run_cell", start)
     return cancel
+
+
+def load() -> None:
+    """Import at once what a thread would otherwise import beside the next cell."""
+    for name in MODULES:
+        # What cannot be imported is reported by the prompt that needs it.
+        with suppress(ImportError):
+            import_module(name)
 
 
 def _import_next(loop: asyncio.AbstractEventLoop, names: list[str]) -> None:

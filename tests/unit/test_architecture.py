@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -129,6 +130,13 @@ def test_a_file_holds_one_thing(file: str) -> None:
             assert lines <= 260, node.name
         elif isinstance(node, ast.FunctionDef):
             assert lines <= 70, node.name
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_requests_is_imported_by_its_own_name(file: str) -> None:
+    """Two threads that import it from two ends, at the same time, get halves of it."""
+    text = (PACKAGE / file).read_text("utf-8")
+    assert not re.search(r"^ +(from|import) requests\.", text.partition("\n__all__")[2], re.M)
 
 
 def test_the_package_has_few_names_at_its_top() -> None:

@@ -375,10 +375,6 @@ def test_a_file_that_cannot_be_used_is_tried_again_by_the_next_call(tmp_path: Pa
 
 def test_a_file_that_cannot_be_written_is_reported(readonly: Path) -> None:
     code = """
-from copilot_magic.chat.completion import Completion
-from copilot_magic.store.journal import Journal
-from copilot_magic.store.journal_rows import is_sound
-
 for path in (sys.argv[1], sys.argv[1] + "2"):
     try:
         Journal(path).keep({"key": Completion("Good.")})

@@ -11,9 +11,9 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import redirect_stdout
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -96,30 +96,46 @@ class TestPlainView:
         assert stream.getvalue() == "x" * 100 + "\n"
 
 
-@contextlib.contextmanager
-def terminal() -> Iterator[Callable[[], str]]:
-    """Make the standard output a terminal; yield a function that ends it and returns its text."""
-    leader, follower = pty.openpty()
-    gathered: list[bytes] = []
+class Screen:
+    """What is written to a terminal. A call ends it, and returns its text."""
 
-    def gather() -> None:
+    def __init__(self, leader: int, stream: IO[str]) -> None:
+        self._leader = leader
+        self._stream = stream
+        self._gathered: list[bytes] = []
+        self.reader = threading.Thread(target=self._gather)
+        self.reader.start()
+
+    def _gather(self) -> None:
         with contextlib.suppress(OSError):  # the other end is closed
             while True:
-                gathered.append(os.read(leader, 65536))
+                self._gathered.append(os.read(self._leader, 65536))
 
-    def read() -> str:
-        stream.close()
-        reader.join(20)
-        return b"".join(gathered).decode().replace("\r\n", "\n")
+    def __call__(self) -> str:
+        self._stream.close()
+        self.reader.join(20)
+        return b"".join(self._gathered).decode().replace("\r\n", "\n")
 
-    reader = threading.Thread(target=gather)
-    reader.start()
-    try:
-        with os.fdopen(follower, "w", encoding="utf-8") as stream, redirect_stdout(stream):
-            yield read
-    finally:
-        reader.join(20)
-        os.close(leader)
+    def wait_for(self, text: str) -> None:
+        """Wait until `text` is written."""
+        deadline = time.monotonic() + 30
+        while text.encode() not in b"".join(self._gathered):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def terminal() -> Iterator[Screen]:
+    """Make the standard output a terminal, and yield it."""
+    leader, follower = pty.openpty()
+    with os.fdopen(follower, "w", encoding="utf-8") as stream, redirect_stdout(stream):
+        screen = Screen(leader, stream)
+        try:
+            yield screen
+        finally:
+            stream.close()
+            screen.reader.join(20)
+            os.close(leader)
 
 
 class TestTerminalView:
@@ -172,11 +188,11 @@ class TestTerminalView:
         with terminal() as read:
             view = TerminalView("Copilot", quiet_start=0.01)
             view.start()
-            time.sleep(0.05)
+            read.wait_for("Waiting for Copilot …")
             view.feed(Delta(content="Hello"))
             view.finish(Turn("?", answer="Hello", status="complete"), Footer(["talk"], []))
             before, hello, _ = read().partition("Hello")
-        assert "Waiting for Copilot …" in before and "\n" not in before
+        assert "\n" not in before
         assert before.endswith(ERASE_LINE) and hello
 
     def test_an_interrupt_before_the_first_word_ends_the_wait(self) -> None:
