@@ -137,10 +137,13 @@ def _file_state(storage: Storage) -> str:
         return "nowhere: the setting store is None"
     storage.read(lambda store: store.check_readable(), None)
     problem = storage.unwritten or storage.unread
+    file, home = Path(storage.file), Path("~").expanduser().resolve()
+    if file.is_relative_to(home):
+        file = "~" / file.relative_to(home)
     if problem is None:
-        return storage.file
+        return str(file)
     what = "not written" if storage.unwritten else "not all of it can be read"
-    return f"{storage.file}  ({what}; each prompt tries again)\n    {_problem(problem)}"
+    return f"{file}  ({what}; each prompt tries again)\n    {_problem(problem)}"
 
 
 def _problem(error: StoreError) -> str:
