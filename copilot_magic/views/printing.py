@@ -83,7 +83,7 @@ class ProgressBar:
     def close(self, result: str = "") -> None:
         """Show `result` in the place of the bar; without any, remove the bar."""
         if self._published:
-            self._publish(f"<pre>{escape(result)}</pre>" if result else "", result)
+            self._publish(f'<pre style="margin:0">{escape(result)}</pre>' if result else "", result)
             return
         if self._shown_at and sys.stdout.isatty():
             write(ERASE_LINE)
