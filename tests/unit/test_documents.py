@@ -107,6 +107,13 @@ def test_a_file_or_module_of_ours_exists(document: Document) -> None:
             assert hasattr(__import__(module, fromlist=[""]), found[3]), span
 
 
+def test_the_readme_leads_to_every_notebook() -> None:
+    readme = Document.read(ROOT / "README.md")
+    for path in DOCUMENTS:
+        if path.suffix == ".ipynb":
+            assert f"notebooks/{path.name}" in readme.links
+
+
 def test_the_readme_lists_every_setting_with_its_default() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     listed = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", readme, re.MULTILINE))
