@@ -96,7 +96,7 @@ def _server(client: ChatClient) -> Iterator[Check]:
             yield _failed("path", error)
             return
     except FirstTokenTimeoutError:
-        listed = "it takes long to list its models"
+        listed = "it is slow to list its models"
     except (BadRequestError, MalformedAnswerError):
         pass
     except CopilotError as error:
@@ -116,7 +116,7 @@ def _providers(client: ChatClient) -> Iterator[Check]:
         if not provider:
             yield Check("provider", "the server's default")
         elif provider.startswith(("http://", "https://")):
-            yield Check("provider", "an address that gpt4free asks in turn")
+            yield Check("provider", "an address, which gpt4free asks itself")
         elif provider in known:
             yield Check("provider", provider)
         else:
@@ -159,11 +159,11 @@ def _answer(client: ChatClient) -> Iterator[Check]:
     yield Check("answer", f"it began after {arrivals[0] - begun:.1f} seconds")
     pieces = 1 + sum(later - earlier > _APART for earlier, later in pairwise(arrivals))
     if pieces > 1:
-        yield Check("streaming", f"{len(arrivals)} deltas came in {pieces} pieces")
+        yield Check("streaming", f"the answer came in {pieces} pieces")
         return
     held_back = AnswerError(
-        "the answer came in one piece",
-        "The provider, or a proxy, holds it back; another provider may not",
+        "The answer came in one piece",
+        "Try another provider: this one, or a proxy on the way, holds the answer back",
         begun=True,
     )
     yield _failed("streaming", held_back)
@@ -180,7 +180,7 @@ def _unknown(setting: str, wanted: str, known: list[str]) -> NotFoundError:
     """Return the error for a name that the server does not know; it suggests the closest one."""
     closest = (get_close_matches(wanted, known, n=1, cutoff=0.0) or known)[0]
     return NotFoundError(
-        f"the server has no {setting} {wanted}",
+        f"The server has no {setting} {wanted}",
         f"Set {setting} to {closest!r}, for example",
         missing=setting,
         suggestion=closest,

@@ -72,7 +72,7 @@ class Settings:
 
     base_url: str = _setting(DEFAULT_BASE_URL, "The server's address, up to and including /v1.")
     provider: str = _setting(
-        "Copilot", "Who answers behind a gpt4free server; '' is the server's default."
+        "Copilot", "The provider of a gpt4free server; '' is the server's default."
     )
     providers: tuple[str, ...] = _setting(
         (),
@@ -84,20 +84,22 @@ class Settings:
         None, "The sampling temperature; None is the server's default."
     )
     max_tokens: int | None = _setting(
-        None, "Most tokens of an answer; None is the server's default.", min=1
+        None, "The most tokens of an answer; None is the server's default.", min=1
     )
     system: str = _setting("", "The system message of new conversations.")
-    connect_timeout: float = _setting(5.0, "Longest wait for a connection, in seconds.", min=0.001)
+    connect_timeout: float = _setting(
+        5.0, "The longest wait for a connection, in seconds.", min=0.001
+    )
     first_token_timeout: float = _setting(
         300.0,
-        "Longest wait for an answer to begin, in seconds; a provider may need a login first.",
+        "The longest wait for an answer to begin, in seconds; a provider may need a login first.",
         min=0.001,
     )
     idle_timeout: float = _setting(
-        120.0, "Longest silence within an answer, in seconds.", min=0.001
+        120.0, "The longest silence within an answer, in seconds.", min=0.001
     )
     retries: int = _setting(
-        2, "How often to try again if nothing arrived and the server says to try later.", min=0
+        2, "How often to ask again if nothing arrived and the server says to try later.", min=0
     )
     allow_plain_http: bool = _setting(
         False, "Send the API key unencrypted to a host that is not this machine."

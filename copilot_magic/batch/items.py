@@ -34,10 +34,10 @@ class Items:
         if isinstance(source, (str, bytes, Mapping)):
             kind = "one text" if isinstance(source, (str, bytes)) else "a dict"
             hint = "Give a list of texts, a Series or a DataFrame"
-            raise UsageError(f"the items are {kind}, not a sequence of rows", hint)
+            raise UsageError(f"The items are {kind}, not a sequence of rows", hint)
         if not isinstance(source, Iterable):
             kind = type(source).__name__
-            raise UsageError(f"the items are of type {kind}, which has no rows", "Give a list")
+            raise UsageError(f"The items are of type {kind}, which has no rows", "Give a list")
         if first is not None and first < 1:
             raise UsageError("first must be 1 or more", "Leave it out to ask about all rows")
         self._source: Any = source

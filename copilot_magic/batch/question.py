@@ -53,7 +53,7 @@ class Limits:
             if value is not None and not value > 0:
                 raise UsageError(f"{name} must be more than 0, not {value!r}", "8 is a good start")
         if self.retries < 0:
-            raise UsageError("retries must be 0 or more", "Leave it out for the setting `retries`")
+            raise UsageError("retries must be 0 or more", "Leave it out to use the setting retries")
 
 
 class Plan(NamedTuple):

@@ -201,7 +201,9 @@ class Run:
             future = self._workers.submit(self._form.common, requests)
         except Exception as error:  # noqa: BLE001  (the executor may be anybody's)
             reason = one_line(f"{type(error).__name__}: {error}")
-            self.fatal = WorkerError(f"The executor takes no more work: {reason}", "Start another")
+            self.fatal = WorkerError(
+                f"The executor takes no more work: {reason}", "Start another executor"
+            )
             for number in numbers:
                 self._pace.end(self._on_their_way.pop(number)[1], 0, failed=True)
             return

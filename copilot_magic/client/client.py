@@ -267,7 +267,7 @@ class ChatClient:
             return names[0]
         some = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
         raise BadRequestError(
-            f"The server wants a model to be named; it has {some}",
+            f"The server needs the name of a model; it has {some}",
             f"Set model to one of them, such as {names[0]!r}",
             status=refusal.status,
             models=tuple(names),

@@ -226,8 +226,8 @@ class _Gathering:
         picture = picture_of(value, read=self._notebook.read, names_files=True)
         if picture is None:
             raise UsageError(
-                f"{name or 'the value'} is no picture but of type {type(value).__name__}",
-                "A figure, a picture, the bytes of one, or the name of its file can be sent",
+                f"{name or 'The value'} is not a picture: it is of type {type(value).__name__}",
+                "Give a figure, a picture, the bytes of one, or the name of its file",
             )
         self._add_picture(name or picture.kind, picture, value)
 

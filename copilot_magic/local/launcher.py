@@ -129,7 +129,7 @@ def _already(own: LocalServer, model: Path | None, port: int | None) -> AlreadyR
 def _in_use(port: int, by: str) -> PortInUseError:
     free = free_port()
     return PortInUseError(
-        f"Port {port} is in use by {by}", f"Take another port, such as {free}", free_port=free
+        f"Port {port} is in use by {by}", f"Use another port, such as {free}", free_port=free
     )
 
 

@@ -7,7 +7,7 @@ import inspect
 import keyword
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn
 
@@ -124,7 +124,7 @@ class PromptLine:
             parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         options = cls.of(vars(known))
         if not others and not options.error:
-            raise UsageError("the prompt is empty", "Write it below the line with %%copilot")
+            raise UsageError("The prompt is empty", "Write it below the line with %%copilot")
         return options, " ".join(others) or ABOUT_ERROR
 
     @classmethod
@@ -137,7 +137,7 @@ class PromptLine:
         names = {option.name for option in fields(cls)} - {"options"}
         known = names | {option.name for option in fields(Options)}
         if unknown := sorted(set(values) - known):
-            raise UsageError(f"there is no option {unknown[0]!r}", "help(ask) lists them")
+            raise UsageError(f"There is no option {unknown[0]!r}", "help(ask) lists them")
         own = {name: value for name, value in values.items() if name in names}
         image = own.get("image")
         images = image if isinstance(image, (list, tuple)) else [image]
@@ -170,54 +170,77 @@ class PromptLine:
 
 def _prompt_parser() -> argparse.ArgumentParser:
     parser = Parser("%%copilot", "%%copilot?")
-    add = parser.add_argument
+    _add_whom(parser.add_argument_group("Who is asked, and how").add_argument)
+    _add_along(parser.add_argument_group("What is sent along").add_argument)
+    _add_results(parser.add_argument_group("What becomes of the answer"))
+    _add_rows(parser.add_argument_group("Many rows").add_argument)
+    _add_ways(parser.add_argument_group("When and whether"))
+    return parser
+
+
+_Add = Callable[..., argparse.Action]
+
+
+def _add_whom(add: _Add) -> None:
     add("-m", "--model", metavar="NAME", help='for this prompt only; "" is the server\'s default')
-    add("-p", "--provider", metavar="NAME", help="likewise: who answers behind a gpt4free server")
-    add("-c", "--conversation", metavar="NAME", help="ask in this conversation, for this prompt")
+    add("-p", "--provider", metavar="NAME", help="likewise, on a gpt4free server")
+    add("-c", "--conversation", metavar="NAME", help="for this prompt only; made if it is new")
     add("--new", action="store_true", help="start a new conversation first, and stay in it")
-    add("-s", "--system", metavar="TEXT", help="system message of the conversation")
-    add("-t", "--temperature", type=_number, metavar="X", help="sent only if given")
-    add("--max-tokens", type=whole_number, metavar="N", help="sent only if given")
-    add("-o", "--out", type=_variable, metavar="NAME", help="assign the answer to a variable")
-    add("--as", dest="as_", metavar="TYPE", help="typed answer: int, list[str], DataFrame, …")
-    add("--code", action="store_true", help="put the answer's code into the next cell")
-    add_trying(parser)
-    add(
-        "--image",
-        action="append",
-        metavar="EXPR",
-        help="send a figure or picture along; repeatable",
-    )
+    add("-s", "--system", metavar="TEXT", help="the system message of the conversation")
+    add("-t", "--temperature", type=_number, metavar="X", help="the sampling temperature")
+    add("--max-tokens", type=whole_number, metavar="N", help="the most tokens of the answer")
+
+
+def _add_along(add: _Add) -> None:
+    add("--image", action="append", metavar="EXPR", help="a figure or picture; repeatable")
     add(
         "--context",
         type=whole_number,
         default=0,
         metavar="N",
-        help="send the N cells run before, with their output",
+        help="the N cells run before, with their output",
     )
-    add("--error", action="store_true", help="send the last exception and its cell")
+    add("--error", action="store_true", help="the last exception and its cell")
+
+
+def _add_results(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("-o", "--out", type=_variable, metavar="NAME", help="assign it to a variable")
+    add("--as", dest="as_", metavar="TYPE", help="make it a value: int, list[str], DataFrame, …")
+    add("--code", action="store_true", help="put its code into the next cell")
+    add_trying(group)
+    add("--raw", action="store_true", help="show plain text, no Markdown")
+
+
+def _add_rows(add: _Add) -> None:
     add("--map", dest="map_", metavar="EXPR", help="ask about each row: a list, a Series, a table")
-    add("--into", metavar="TARGET", help='assign those answers: labels, df["label"]')
+    add("--into", metavar="TARGET", help='assign the answers: labels, df["label"]')
     add("--first", type=whole_number, metavar="N", help="only the first N rows, as a sample")
-    replay = parser.add_mutually_exclusive_group()
-    replay.add_argument(
-        "--replay", action="store_true", default=None, help="use a stored answer if there is one"
-    )
-    replay.add_argument(
-        "--fresh", dest="replay", action="store_false", help="never use a stored answer"
-    )
-    add(
+
+
+def _add_ways(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "-b",
         "--background",
         action="store_true",
         help="return at once; the answer arrives here while other cells run",
     )
-    add("--raw", action="store_true", help="plain text, no Markdown")
-    add("--dry-run", action="store_true", help="show what would be sent; send nothing")
-    return parser
+    replay = group.add_mutually_exclusive_group()
+    replay.add_argument(
+        "--replay",
+        action="store_true",
+        default=None,
+        help="show a stored answer to the same request, if there is one",
+    )
+    replay.add_argument(
+        "--fresh", dest="replay", action="store_false", help="never show a stored answer"
+    )
+    group.add_argument(
+        "--dry-run", action="store_true", help="show what would be sent, and send nothing"
+    )
 
 
-def add_trying(parser: argparse.ArgumentParser) -> None:
+def add_trying(parser: argparse._ActionsContainer) -> None:
     """Add the option ``--try`` to a parser."""
     parser.add_argument(
         "--try",
@@ -227,17 +250,22 @@ def add_trying(parser: argparse.ArgumentParser) -> None:
         const=1,
         default=0,
         metavar="N",
-        help="run the code in a copy of this kernel first; N: the best of so many",
+        help="run the code in a copy of this kernel first; N: pick from N answers",
     )
 
 
 def options_help() -> str:
-    """Return the options of a prompt, one a line, with what each does."""
-    lines = []
-    for action in _prompt_parser()._actions:
-        names = ", ".join(action.option_strings) + (f" {action.metavar}" if action.metavar else "")
-        lines.append(f"{names:<24} {action.help}")
-    return "\n".join(lines)
+    """Return the options of a prompt by what they are about, with what each does."""
+    groups = [group for group in _prompt_parser()._action_groups if group._group_actions]
+    return "\n\n".join(
+        "\n".join([f"{group.title}:", *map(_option_help, group._group_actions)]) for group in groups
+    )
+
+
+def _option_help(option: argparse.Action) -> str:
+    value = f"[{option.metavar}]" if option.nargs == "?" else option.metavar or ""
+    names = ", ".join(option.option_strings)
+    return f"  {f'{names} {value}':<23}  {option.help}"
 
 
 def option_names() -> list[str]:

@@ -70,7 +70,7 @@ def ask(prompt: str, *, show: bool = True, **options: Any) -> Any:
     line = PromptLine.of(options)
     line = replace(line, image=pictures_of(line.image))
     if not prompt.strip():
-        raise UsageError("the prompt is empty", "ask('…') needs some words")
+        raise UsageError("The prompt is empty", "Write what you want to know")
     shell = get_ipython()
     is_cell = shell is not None and caller.f_locals is shell.user_ns
     how: dict[str, Any] = {
@@ -158,15 +158,15 @@ def ask_prompt(
     namespace = namespace or Namespace.of_shell(notebook.shell)
     wanted = answer_type(line.as_, namespace)
     if wanted is not None and line.code:
-        raise UsageError("an answer is either code or a value", "Give --code or --as, not both")
+        raise UsageError("An answer is either code or a value", "Give --code or --as, not both")
     if line.try_:
         if line.background:
-            raise UsageError("--try cannot go on in the background", "Leave out --try, or -b")
+            raise UsageError("--try cannot be used with -b", "Leave out --try, or -b")
         from .trying import check_trying
 
         check_trying(notebook)
     if line.background and line.raw and notebook.renders:
-        raise UsageError("--raw cannot go on in the background", "Leave out --raw, or -b")
+        raise UsageError("--raw cannot be used with -b", "Leave out --raw, or -b")
     prompt = make_prompt(notebook, text, line, namespace=namespace, expand=expand, wanted=wanted)
     library = notebook.session.library
     if line.new:

@@ -118,7 +118,7 @@ def _open_views(notebook: Notebook, job: Job, count: int) -> list[View]:
 
     between_cells = notebook.background.between_cells
     between_cells.start()
-    say("in the background: the answer is printed here when it has ended")
+    say("In the background: the answer is printed here when it is complete")
     return [LateView(job.prompt, between_cells.print)] * count
 
 

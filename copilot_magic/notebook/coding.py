@@ -51,9 +51,8 @@ def put_tried(
     if tried.runs:
         notebook.set_next_input(tried.code)
     elif not tried.code:
-        say(
-            "no Python in the answer to try" if not exchange.turn.cut_off else "the code is cut off"
-        )
+        cut_off = exchange.turn.cut_off
+        say("The code is cut off" if cut_off else "There is no Python in the answer to try")
     return tried.answer
 
 

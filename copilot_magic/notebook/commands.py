@@ -15,7 +15,7 @@ from ..text import count_of, one_line, without_credentials
 from ..views.printing import publish, say
 from .arguments import Parser, add_trying
 from .files import read_conversation, write_conversation
-from .hints import next_step
+from .hints import CONTINUE, next_step
 from .serving import serve_command, stop_command
 from .shell import Notebook
 from .showing import show_exchange
@@ -40,6 +40,11 @@ class Command:
     help: str
     run: Callable[..., None]
 
+    @property
+    def usage(self) -> str:
+        """Return how it is written, with its arguments."""
+        return f"%copilot {self.name} {self.arguments}".rstrip()
+
     def expect_arguments(self, words: list[str]) -> list[str]:
         """Return the arguments that `words` give, those left out being empty.
 
@@ -53,7 +58,7 @@ class Command:
         if not least <= len(words) <= len(wanted):
             raise UsageError(
                 f"%copilot {self.name} takes {self.arguments or 'no argument'}",
-                "A name with spaces stands in double quotes" if wanted else "%copilot? explains it",
+                "Put a name with spaces in double quotes" if wanted else "%copilot? explains it",
             )
         return words + [""] * (len(wanted) - len(words))
 
@@ -75,18 +80,18 @@ def run_command(notebook: Notebook, words: list[str]) -> None:
         elif arguments:
             meant = f"To ask, use two percent signs: %%copilot {one_line(' '.join(words), 60)}"
         else:
-            meant = "%copilot? lists them"
-        raise UsageError(f"there is no command {name!r}", meant)
+            meant = "%copilot? lists the commands"
+        raise UsageError(f"There is no command {name!r}", meant)
     if "--" not in command.arguments:  # else it parses its options itself
         arguments = command.expect_arguments(arguments)
     command.run(notebook, *arguments)
 
 
 def commands_help() -> str:
-    """Return the commands, one a line, with what each does."""
-    return "\n".join(
-        f"%copilot {f'{command.name} {command.arguments}'.strip():<22} {command.help}"
-        for command in COMMANDS.values()
+    """Return the commands by what they are about, one a line, with what each does."""
+    return "\n\n".join(
+        "\n".join([f"{title}:", *(f"  {command.usage:<37}  {command.help}" for command in group)])
+        for title, group in _GROUPS.items()
     )
 
 
@@ -99,11 +104,11 @@ def _status(notebook: Notebook) -> None:
     server = without_credentials(settings.base_url)
     provider = ", ".join(name or "the server's default" for name in settings.asked_providers)
     if session.dialect.gpt4free is False:
-        provider = "none: this is not gpt4free"
+        provider = "none: this is not a gpt4free server"
     elif session.dialect.gpt4free is None and any(settings.asked_providers):
-        provider += "  (if this is gpt4free)"
+        provider += "  (if this is a gpt4free server)"
     if settings.is_local_model:
-        server += "  (a small model on this machine)"
+        server += "  (the local model)"
         provider = "none"
     rows = {
         "server": server,
@@ -111,7 +116,7 @@ def _status(notebook: Notebook) -> None:
         "model": settings.model or "the server's default",
         "conversation": f"{conversation.name}  ({conversation.conversation_id})",
         "turns": str(len(conversation.answered)),
-        "tokens": _tokens(conversation) or "the server names none",
+        "tokens": _tokens(conversation) or "not reported by the server",
         "last answer": str(Footer.of(last)) if last else "none yet",
         "kept in": _file_state(session.library.storage),
     }
@@ -157,18 +162,19 @@ def _doctor(notebook: Notebook) -> None:
         say(f"{'✗' if check.problem else '✓'} {check.name}: {check.message}")
         if check.problem is not None:
             fix = next_step(check.problem)
-            # An error of a prompt may lead to the doctor, but not the doctor to itself.
-            fix = check.problem.hint if "%copilot doctor" in fix else fix
+            # The doctor does not lead to itself; and what it asked is no turn of the conversation.
+            if any(command in fix for command in ("%copilot doctor", "%copilot retry", CONTINUE)):
+                fix = check.problem.hint
             say(textwrap.indent(fix, "    "))
 
 
 def _new(notebook: Notebook, name: str) -> None:
-    say(f"new conversation {notebook.session.library.new(name).name}")
+    say(f"New conversation {notebook.session.library.new(name).name}")
 
 
 def _use(notebook: Notebook, name: str) -> None:
     conversation = notebook.session.library.use(name)
-    say(f"conversation {conversation.name}, {count_of(len(conversation.answered), 'turn')}")
+    say(f"Conversation {conversation.name}, {count_of(len(conversation.answered), 'turn')}")
 
 
 def _list(notebook: Notebook, search: str) -> None:
@@ -177,7 +183,7 @@ def _list(notebook: Notebook, search: str) -> None:
     if library.storage.unread is not None:
         say(_problem(library.storage.unread))
     if not found:
-        say("no conversations" + (" with that in them" if search else ""))
+        say("No conversation has that in it" if search else "There are no conversations yet")
         return
     current = library.current.conversation_id
     lines = [f"  {'name':<24} {'turns':>4} last used         begins with"]
@@ -193,35 +199,35 @@ def _rename(notebook: Notebook, first: str, second: str) -> None:
     library = notebook.session.library
     old, new = (first, second) if second else ("", first)
     if not new.strip():
-        raise UsageError("the new name is empty", "%copilot rename NEW, or rename OLD NEW")
+        raise UsageError("The new name is empty", "Give one: %copilot rename NEW")
     library.rename(new, library.find(old) if old else library.current)
-    say(f"conversation {new}")
+    say(f"Conversation {new}")
 
 
 def _forget(notebook: Notebook, name: str) -> None:
     library = notebook.session.library
     notebook.background.cancel(library.find(name).conversation_id)
     _notes(library.forget(name))
-    say(f"forgotten: {name}")
+    say(f"Forgotten: {name}")
 
 
 def _restore(notebook: Notebook) -> None:
     restored = notebook.session.library.restore()
     if restored.copied is None:
-        origin = "there was no copy; "
+        origin = "There was no copy: "
     else:
         copied = time.strftime("%Y-%m-%d %H:%M", time.localtime(restored.copied))
-        origin = f"restored from the copy of {copied}: "
+        origin = f"Restored from the copy of {copied}: "
     lines = [
         f"{origin}{count_of(restored.conversations, 'conversation')}, "
         f"{count_of(restored.turns, 'turn')}"
     ]
     if restored.added:
-        lines.append(f"{count_of(restored.added, 'turn')} of them could still be read of the file")
+        lines.append(f"{count_of(restored.added, 'turn')} of them were read from the file itself")
     if restored.answers:
         lines.append(f"{count_of(restored.answers, 'answer')} of batches")
     if restored.kept:
-        lines.append(f"the file as it was is kept as {restored.kept}")
+        lines.append(f"The file as it was is kept as {restored.kept}")
     say("\n".join(lines))
 
 
@@ -243,13 +249,13 @@ def _export(notebook: Notebook, *arguments: str) -> None:
     options = parser.parse_args(list(arguments))
     conversation = notebook.session.library.current
     write_conversation(conversation, Path(options.file).expanduser(), replace=options.force)
-    say(f"{count_of(len(conversation.answered), 'turn')} in {options.file}")
+    say(f"{count_of(len(conversation.answered), 'turn')} written to {options.file}")
 
 
 def _import(notebook: Notebook, file: str) -> None:
     conversation = read_conversation(Path(file).expanduser())
     _notes(notebook.session.library.adopt(conversation))
-    say(f"conversation {conversation.name}, {count_of(len(conversation.answered), 'turn')}")
+    say(f"Conversation {conversation.name}, {count_of(len(conversation.answered), 'turn')}")
 
 
 def _continue(notebook: Notebook) -> None:
@@ -265,10 +271,10 @@ def _cancel(notebook: Notebook, name: str) -> None:
     conversation_id = notebook.session.library.find(name).conversation_id if name else ""
     stopped = notebook.background.cancel(conversation_id)
     for job in stopped:
-        say(f"stopped: {job.name}, {job.received} kept")
+        say(f"Stopped: {job.name}, {job.received} kept")
     if not stopped:
         where = f" in {name}" if name else ""
-        say(f"nothing is being answered in the background{where}")
+        say(f"Nothing is being answered in the background{where}")
 
 
 def _explain(notebook: Notebook) -> None:
@@ -296,46 +302,46 @@ def _code(notebook: Notebook, number: str) -> None:
 
     last = notebook.session.library.current.last_answered
     if last is not None and last.status == "streaming":
-        raise UsageError("the last answer is still arriving", "Wait for it, or stop it")
+        raise UsageError("The last answer is still arriving", "Wait for it, or stop it")
     blocks = code_blocks(last.answer) if last is not None else []
     if not blocks:
-        raise UsageError("the last answer has no code", "Ask for code in the next cell")
+        raise UsageError("The last answer has no code", "Ask for some with %%copilot --code")
     if number and not (number.isdecimal() and 1 <= int(number) <= len(blocks)):
         raise UsageError(
-            f"the last answer has {count_of(len(blocks), 'code block')}, but no block {number}",
-            f"%copilot code N, with N from 1 to {len(blocks)}",
+            f"The last answer has {count_of(len(blocks), 'code block')}, but no block {number}",
+            f"Choose a number from 1 to {len(blocks)}",
         )
     index = int(number or 1)
     notebook.set_next_input(blocks[index - 1].code)
     if len(blocks) > 1:
-        say(f"code block {index} of {len(blocks)}")
+        say(f"Code block {index} of {len(blocks)}")
 
 
 def _drop(notebook: Notebook, number: str) -> None:
     conversation = notebook.session.library.current
     turns = list(conversation.turns)
     if not turns:
-        raise UsageError("the conversation has no turns", "Nothing is to be dropped")
+        raise UsageError("The conversation has no turns", "There is nothing to drop")
     if number and not (number.isdecimal() and 1 <= int(number) <= len(turns)):
         raise UsageError(
-            f"the conversation has {count_of(len(turns), 'turn')}, but no turn {number}",
+            f"The conversation has {count_of(len(turns), 'turn')}, but no turn {number}",
             "%copilot show numbers them",
         )
     index = int(number or len(turns))
     turn = turns[index - 1]
     if turn.status == "streaming":
-        raise UsageError(f"turn {index} is still being answered", "Wait for it, or stop it")
+        raise UsageError(f"Turn {index} is still being answered", "Wait for it, or stop it")
     notebook.session.drop(turn, conversation)
-    say(f"dropped turn {index}: {one_line(turn.prompt, 60)}")
+    say(f"Dropped turn {index}: {one_line(turn.prompt, 60)}")
 
 
 def _models(notebook: Notebook) -> None:
-    say("\n".join(notebook.session.client.models()) or "the server names no models")
+    say("\n".join(notebook.session.client.models()) or "The server lists no models")
 
 
 def _providers(notebook: Notebook) -> None:
     names = notebook.session.client.providers()
-    say("\n".join(names) or "the server names no providers; only gpt4free has some")
+    say("\n".join(names) or "The server lists no providers; only a gpt4free server has any")
 
 
 def _notes(notes: list[str]) -> None:
@@ -343,31 +349,40 @@ def _notes(notes: list[str]) -> None:
         say(note)
 
 
-COMMANDS = {
-    command.name: command
-    for command in (
-        Command("status", "", "server, model, conversation, last answer", _status),
-        Command("serve", "[PATH.gguf] [--port N]", "start a small model here", serve_command),
-        Command("stop", "", "stop it", stop_command),
-        Command("doctor", "", "check step by step; tells how to fix what fails", _doctor),
-        Command("new", "[NAME]", "start a new conversation", _new),
-        Command("use", "NAME", "switch to another conversation", _use),
-        Command("list", "[TEXT…]", "the conversations, or those with TEXT in them", _list),
-        Command("rename", "[OLD] NEW", "rename a conversation", _rename),
-        Command("forget", "NAME", "delete a conversation permanently", _forget),
-        Command("restore", "", "bring back the last good copy of the conversation file", _restore),
-        Command("show", "[NAME]", "the conversation rendered", _show),
-        Command("export", "FILE [--force]", "as .md, .ipynb or .json, by its ending", _export),
-        Command("import", "FILE.json", "take in an exported conversation", _import),
+_GROUPS = {
+    "The server": (
+        Command("status", "", "show server, model, conversation and last answer", _status),
+        Command("doctor", "", "check the server step by step; say how to fix what fails", _doctor),
+        Command("serve", "[PATH.gguf] [--port N]", "start a local model", serve_command),
+        Command("stop", "", "stop the local model", stop_command),
+        Command("models", "", "list the models that the server offers", _models),
+        Command("providers", "", "list the providers that a gpt4free server offers", _providers),
+    ),
+    "The last answer": (
         Command("continue", "", "continue an answer that was cut off", _continue),
         Command("retry", "", "ask the last prompt again, replacing its turn", _retry),
         Command("cancel", "[NAME]", "stop what is being answered in the background", _cancel),
-        Command("explain", "", "explain the last exception of a cell", _explain),
+        Command("code", "[N]", "put a code block of the answer into the next cell", _code),
+    ),
+    "The last exception": (
+        Command("explain", "", "explain it", _explain),
         Command("fix", "[--try [N]]", "correct the cell that failed; --try runs it first", _fix),
-        Command("drop", "[N]", "take a turn out, the last one or number N of show", _drop),
+    ),
+    "Conversations": (
+        Command("new", "[NAME]", "start a new conversation", _new),
+        Command("use", "NAME", "switch to another conversation", _use),
+        Command("list", "[TEXT…]", "list the conversations, or those with TEXT in them", _list),
+        Command("show", "[NAME]", "show a conversation, its turns numbered", _show),
+        Command("drop", "[N]", "take out turn number N, or the last one", _drop),
+        Command("rename", "[OLD] NEW", "rename a conversation", _rename),
+        Command("forget", "NAME", "delete a conversation permanently", _forget),
+        Command(
+            "export", "FILE [--force]", "write the current one as .md, .ipynb or .json", _export
+        ),
+        Command("import", "FILE.json", "read an exported conversation", _import),
+        Command("restore", "", "bring back the last good copy of the conversation file", _restore),
         Command("panel", "[NAME]", "show the chat panel", _panel),
-        Command("code", "[N]", "put a code block of the last answer into the next cell", _code),
-        Command("models", "", "the models that the server offers", _models),
-        Command("providers", "", "the providers that the server offers", _providers),
-    )
+    ),
 }
+
+COMMANDS = {command.name: command for group in _GROUPS.values() for command in group}

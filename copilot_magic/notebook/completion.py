@@ -67,8 +67,8 @@ class _Offers:
             pass  # the next prompt will say it; a Tab should not
 
 
-def _offered(notebook: Notebook, offers: _Offers, before: list[str]) -> list[str]:
-    """Return what may come after the words `before`, the magic's name first."""
+def _offered(notebook: Notebook, offers: _Offers, before: list[str], fragment: str) -> list[str]:
+    """Return what may come after the words `before`, the magic's name first, for `fragment`."""
     from .arguments import option_names
     from .commands import COMMANDS
 
@@ -91,8 +91,12 @@ def _offered(notebook: Notebook, offers: _Offers, before: list[str]) -> list[str
         return [option for option in option_names() if option not in given]
     if len(before) == 1:
         return list(COMMANDS)
-    if before[1] in ("use", "show", "forget", "rename", "cancel") and len(before) == 2:
+    if before[1] in ("use", "show", "forget", "rename", "cancel", "panel") and len(before) == 2:
         return _conversations(notebook)
+    command = COMMANDS.get(before[1])
+    # IPython completes the names of files, as long as nothing is offered here.
+    if command and (fragment.startswith("-") or command.arguments.startswith("[--")):
+        return [flag for flag in re.findall(r"--\w+", command.arguments) if flag not in before]
     return []
 
 
@@ -130,7 +134,7 @@ def add_completion(shell: InteractiveShell, notebook: Notebook) -> None:
     def fitting(line: str) -> tuple[list[str], str]:
         """Return what fits at the end of `line`, and the fragment there that it replaces."""
         before, fragment = _split(line)
-        offered = _offered(notebook.up_to_date(), offers, before) if before else []
+        offered = _offered(notebook.up_to_date(), offers, before, fragment) if before else []
         return _matching(offered, fragment), fragment
 
     def in_field(text: str) -> tuple[list[str], str]:

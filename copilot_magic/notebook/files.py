@@ -32,15 +32,17 @@ def write_conversation(conversation: Conversation, path: Path, *, replace: bool 
         text = json.dumps(to_notebook(conversation), indent=1, ensure_ascii=False)
     else:
         raise UsageError(
-            f"no export to {str(path)!r}", "Name a file that ends in .md, .ipynb or .json"
+            f"Cannot export to {str(path)!r}", "Choose a name that ends in .md, .ipynb or .json"
         )
     # A notebook may be the very one that is open.
     if path.exists() and not replace:
-        raise UsageError(f"{path} exists", "Choose another name, or add --force to replace it")
+        raise UsageError(
+            f"{path} exists already", "Choose another name, or add --force to replace it"
+        )
     try:
         path.write_text(text + "\n" * (not text.endswith("\n")), encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}", "Choose another place") from None
+        raise UsageError(f"Cannot write {path}: {error.strerror}", "Choose another place") from None
 
 
 def read_conversation(path: Path) -> Conversation:
@@ -55,5 +57,7 @@ def read_conversation(path: Path) -> Conversation:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise UsageError(f"cannot read {path}: {reason}", "Name an exported .json file") from None
+        raise UsageError(
+            f"Cannot read {path}: {reason}", "Import a file that was exported as .json"
+        ) from None
     return from_json(text)

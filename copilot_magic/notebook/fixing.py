@@ -81,9 +81,9 @@ def _tried(notebook: Notebook, prompt: Prompt, candidates: int) -> str:
         candidates=candidates,
     )
     if not tried.code:
-        raise UsageError("the answer has no code", "Ask again in other words")
+        raise UsageError("The answer has no code", "Ask again in other words")
     if not tried.runs:
-        raise UsageError("no correction ran", "See the last error above, and correct it by hand")
+        raise UsageError("No correction ran", "See the last error above, and correct it by hand")
     return tried.code
 
 
@@ -94,10 +94,13 @@ def _code_in(turn: Turn) -> str:
         UsageError: It has none, or not all of it.
     """
     if turn.cut_off:
-        raise UsageError("the answer was cut off", "Ask for the rest of it, and take its code then")
+        raise UsageError(
+            "The answer was cut off",
+            "Ask for the rest with %copilot continue, then take its code with %copilot code",
+        )
     found = find_code(turn.answer)
     if found is None:
-        raise UsageError("the answer has no code", "Ask again in other words")
+        raise UsageError("The answer has no code", "Ask again in other words")
     return found.text
 
 

@@ -89,13 +89,13 @@ def next_step(error: CopilotError) -> str:
         case SettingError(suggestion=value) if value is not None:
             return _way("For example", _config(error.setting, value))
         case ExpressionError():
-            return f"{error.hint}\n{_way('Or have it corrected', '%copilot fix')}"
+            return f"{error.hint}\n{_way('Have it corrected', '%copilot fix')}"
         case NameTakenError(name=name):
             return _way("Continue that one", f"%copilot use {_quoted(name)}")
         case UnknownConversationError():
             return _way("See which there are", "%copilot list")
         case PortInUseError(free_port=port):
-            other = _way("Or take this one", f"%copilot serve --port {port}")
+            other = _way("Use this one", f"%copilot serve --port {port}")
             return f"Leave --port out to get a free one\n{other}"
         case AlreadyServingError():
             return _way("Stop it first", "%copilot stop")
@@ -106,15 +106,15 @@ def next_step(error: CopilotError) -> str:
         case LauncherError(passing=True):
             return _way("Try again", "%copilot serve")
         case StoreError(setting="replay"):
-            return _way(error.hint, "%config CopilotMagics.replay")
+            return _way(error.hint, '%config CopilotMagics.replay = "answers.json"')
         case StoreError(damaged=True):
             restore = _way(
                 "Bring back the last good copy, and what can be read", "%copilot restore"
             )
-            other = _way("Or name another file", "%config CopilotMagics.store")
+            other = _way("Use another file", '%config CopilotMagics.store = "conversations.db"')
             return f"{restore}\n{other}"
         case StoreError():
-            return _way(error.hint, "%config CopilotMagics.store")
+            return _way(error.hint, '%config CopilotMagics.store = "conversations.db"')
     return error.hint
 
 
@@ -149,7 +149,7 @@ def _after_prompt(error: PromptError) -> str:
         case ErrorEventError(login=login, logged=logged) if login or logged:
             return f"{error.hint}\n{_PROVIDERS}"
         case TypedAnswerError():
-            larger = _way("Or ask a larger model", "%copilot models")
+            larger = _way("Ask a larger model", "%copilot models")
             return f"{_RETRY}\n{larger}"
         case EmptyAnswerError():
             others = _way("Ask another model or provider", "%copilot models", "%copilot providers")
@@ -183,7 +183,7 @@ def _after_status(error: StatusError) -> str:
         case NotFoundError(missing=missing) if missing in ("provider", "model"):
             others = _way("See which there are", f"%copilot {missing}s")
             if error.suggestion:
-                return f"{_way('Take', _config(missing, error.suggestion))}\n{others}"
+                return f"{_way('Use', _config(missing, error.suggestion))}\n{others}"
             return others
         case RateLimitError(quota_exhausted=False):
             return _way(error.hint, "%copilot retry")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from textwrap import indent
+from dataclasses import fields
+from textwrap import fill, indent
 
+from ..settings import Settings
 from .arguments import options_help
 from .commands import commands_help
 
@@ -16,72 +18,96 @@ _ASKING = """Ask what is in the cell, and watch the answer arrive.
     %%copilot
     Hello, i am Heiner. How are you?
 
-A short prompt can stand on the line itself: ``%%copilot What is pandas?``.
+The next ``%%copilot`` cell continues the conversation. A short prompt can stand on the line itself:
+``%%copilot What is pandas?``. With no server at hand, ``%copilot serve`` starts a small model on
+this machine.
 
-The next ``%%copilot`` cell continues the conversation. The last answer is in ``_copilot``: a
-``str`` with ``.code``, ``.usage``, ``.model`` and more. Interrupt the kernel to stop an answer;
-what arrived is kept, and ``%copilot continue`` picks up from there. Re-running a cell asks again
-and replaces its earlier turn.
+Interrupt the kernel to stop an answer. What arrived is kept, and ``%copilot continue`` picks up
+from there. Running a cell again asks again and replaces its earlier turn. The last answer is in
+``_copilot``: a ``str`` with ``.code``, ``.usage``, ``.model`` and more; ``-o`` assigns it to a
+variable of yours.
 
-A prompt can take your variables, figures, cells and errors along::
+**Your variables, figures, cells and errors**
+
+::
 
     %%copilot --context 3
     Which columns of {{{{df}}}} have outliers?
 
-``{{{{df}}}}`` stands for a description of the variable, made for a model; any expression of
-yours can be in double braces. All other braces stay as they are. ``--image``, ``--context`` and
-``--error`` send a figure, the last cells or the last exception along. ``--dry-run`` shows
-exactly what would be sent. Passwords and keys are masked.
+``{{{{df}}}}`` stands for a description of the variable, made for a model. Any expression of yours
+can be in double braces; all other braces stay as they are. ``--image`` sends a figure along,
+``--context`` the last cells, ``--error`` the last exception. ``--dry-run`` shows exactly what would
+be sent. Passwords and keys are masked.
 
-The answer can be more than text: ``--code`` puts its code into the next cell. ``--try`` runs that
-code in a copy of this kernel first, where it can change nothing, has it repaired if it fails, and
-says what it did. ``--as`` makes the answer a value of a type::
+**Code**
+
+``--code`` puts the code of the answer into the next cell; it is never run for you. ``--try`` runs
+it in a copy of this kernel first, where it can change nothing, has it repaired if it fails, and
+says what it did. When a cell of yours has failed, ``%copilot explain`` explains the exception and
+``%copilot fix`` corrects the cell.
+
+**Values instead of text**
+
+::
 
     %%copilot --as list[str] -o names
     Name three French cities.
 
-The same question can go to every row of a list, a Series or a table::
+**The same question to every row** of a list, a Series or a table
+
+::
 
     %%copilot --map df["review"] --into df["label"] --as "Literal['good', 'bad']"
     What does this reviewer think?
 
-``{{{{item}}}}`` stands for the row; without it, the row follows your words. The batch is in
-``_batch``. Run the cell again to ask what is missing; ``--first 20`` tries a sample.
+``{{{{item}}}}`` stands for the row; without it, the row follows your words. ``--first 20`` tries a
+sample. The batch is in ``_batch``. Run the cell again to ask what is missing.
+
+**In the background**
 
 With ``-b`` the cell ends at once, and its answer arrives while other cells run. Prompts of one
 conversation are answered one after the other. ``%copilot status`` says what is on its way, and
-``%copilot cancel`` stops it. With ``-b -o x``, ``x.wait()`` returns the answer, and ``x`` is the
-answer when it is there.
+``%copilot cancel`` stops it. With ``-b -o x``, ``x.wait()`` returns the answer; once it is there,
+``x`` is the answer itself.
 
-When a cell has failed, ``%copilot fix`` corrects it and ``%copilot explain`` explains the error;
-``%copilot fix --try`` runs the correction in a copy first.
+**Options**, on the first line
 
-Options, on the first line::
+::
 
 {options}
 
-``%copilot?`` lists the commands and settings. With no server at hand, ``%copilot serve`` starts
-a small model on this machine.
+``%copilot?`` lists the commands and the settings.
 """
 
-_COMMANDS = """Manage the conversation, the server and the local model; ``%%copilot`` asks.
+_COMMANDS = """Manage the server, the answers and the conversations; ``%%copilot`` asks.
+
+**Commands**; arguments in brackets can be left out
 
 ::
 
 {commands}
 
-Settings, here or in ``ipython_config.py``::
+**Settings**, in a cell or in ``ipython_config.py``
 
-    %config CopilotMagics.base_url = "http://localhost:1337/v1"
-    %config CopilotMagics          shows and explains them all
+::
 
-The environment sets COPILOT_BASE_URL, COPILOT_PROVIDER, COPILOT_MODEL, and the key:
-COPILOT_API_KEY. A function can fetch the key instead, for example from a keyring::
+    %config CopilotMagics.base_url = "http://localhost:11434/v1"
+    %config CopilotMagics.model = "llama3.2"
+
+::
+
+{settings}
+
+The environment variables COPILOT_BASE_URL, COPILOT_PROVIDER and COPILOT_MODEL set what these begin
+with. COPILOT_API_KEY holds the API key. A function can fetch it instead, for example from a
+keyring::
 
     %config CopilotMagics.get_api_key = lambda: keyring.get_password("copilot", "me")
 
 ``%%copilot?`` explains how to ask.
 """
+
+_WIDTH = 96  # as the lines of the options and the commands
 
 
 def asking_manual() -> str:
@@ -91,4 +117,14 @@ def asking_manual() -> str:
 
 def commands_manual() -> str:
     """Return the commands and the settings."""
-    return _COMMANDS.format(commands=indent(commands_help(), "    "))
+    return _COMMANDS.format(
+        commands=indent(commands_help(), "    "), settings=indent(_settings_help(), "    ")
+    )
+
+
+def _settings_help() -> str:
+    """Return the settings, with what each is for."""
+    return "\n".join(
+        fill(f"{setting.name:<20} {setting.metadata['help']}", _WIDTH, subsequent_indent=" " * 21)
+        for setting in fields(Settings)
+    )

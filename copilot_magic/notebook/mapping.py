@@ -175,7 +175,7 @@ def _limits(*values: Any) -> dict[str, Any]:
 def _question(template: str, caller: FrameType, **how: Any) -> tuple[Notebook, Question]:
     """Return the notebook, and the question that a caller of `map_prompts` asks."""
     if not template.strip():
-        raise UsageError("the template is empty", "Write a question")
+        raise UsageError("The template is empty", "Write what you want to know")
     shell = get_ipython()
     notebook = notebook_of(shell)[0].up_to_date()
     is_cell = shell is not None and caller.f_locals is shell.user_ns

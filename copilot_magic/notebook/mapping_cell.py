@@ -83,7 +83,7 @@ def _check_target(target: str) -> None:
             return
     raise UsageError(
         f"{one_line(target, 80)} cannot be assigned to",
-        'Name a variable or a column, such as df["label"]',
+        'Give a variable or a column, such as df["label"]',
     )
 
 
@@ -98,7 +98,7 @@ def _assign(namespace: Namespace, target: str, batch: Batch, source: Any) -> Non
         namespace.execute(f"{target} = __copilot_answers", __copilot_answers=values)
     except Exception as error:
         raise UsageError(
-            f"the answers cannot be assigned to {one_line(target, 80)}: "
+            f"The answers cannot be assigned to {one_line(target, 80)}: "
             f"{one_line(f'{type(error).__name__}: {error}')}",
             "They are in _batch.answers",
         ) from error

@@ -123,8 +123,8 @@ class Namespace:
             raise
         except BaseException as error:
             raise UsageError(
-                f"{one_line(source, 80)!r} is no type: {_reason(error)}",
-                "For example int, list[str] or Literal['yes', 'no']",
+                f"{one_line(source, 80)!r} is not a type: {_reason(error)}",
+                "Use a type such as int, list[str] or Literal['yes', 'no']",
             ) from error
 
     def _merged(self) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ const SUGGESTIONS = [
 const PICTURE_SIDE = 1280, PICTURE_BYTES = 4_000_000, FILE_BYTES = 200_000;
 const PASTE = "Copied: paste it into a cell";
 // A front end adds a cell only while it runs one.
-const NEXT_CELL = "No click can add a cell here. It is copied: paste it into one";
+const NEXT_CELL = "A click cannot add a cell here. Copied: paste it into a cell";
 const WAIT = "Wait until the answer has ended, or stop it";
 const drafts = new WeakMap();
 // Milliseconds without an answer after which an idle kernel does not know the panel any more, and
@@ -641,7 +641,7 @@ class Panel {
   // The kernel does not know this panel any more.
   die() {
     this.gone = true;
-    this.say(["The kernel has ended or was restarted, so this panel can ask nothing", "Run its cell again; the conversation is kept"]);
+    this.say(["The kernel has ended or was restarted, so this panel cannot ask", "Run its cell again; the conversation is kept"]);
     for (const id of [...this.pending.keys()]) {
       const { text } = this.unpend(id);
       if (!this.box.value) this.fill(text);

@@ -66,7 +66,8 @@ class ChatPanel(anywidget.AnyWidget):
     ) -> None:
         if not _LENGTH.fullmatch(height):
             raise UsageError(
-                f"the height {one_line(height, 40)!r} is no length", "For example '36em' or '500px'"
+                f"The height {one_line(height, 40)!r} is not a length",
+                "Use '36em' or '500px', for example",
             )
         for module in MODULES:  # here, since threads that import at the same time get in the way
             import_module(module)
@@ -158,5 +159,5 @@ def show_panel(notebook: Notebook, name: str = "") -> None:
         UsageError: There is no front end that could show it.
     """
     if not in_kernel(notebook.shell):
-        raise UsageError("the panel needs a notebook", "Here, %%copilot and ask() answer")
+        raise UsageError("The panel needs a notebook", "Use %%copilot or ask() here")
     ChatPanel(name or None)._ipython_display_()

@@ -48,7 +48,7 @@ def panel_prompt(
     """
     text = well_formed(str(message.get("text", "")))
     if not text.strip():
-        raise UsageError("the prompt is empty", "Write what you want to know")
+        raise UsageError("The prompt is empty", "Write what you want to know")
     pictures = [] if replaced is None else _pictures_of(replaced)
     files = [] if replaced is None else _files_of(replaced)
     for picture in _list_of(message, "pictures"):

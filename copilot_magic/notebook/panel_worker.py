@@ -232,7 +232,7 @@ class PanelWorker:
     def _undo(self) -> None:
         last = _last_of(self._showing.conversation)
         if last.status == "streaming":
-            raise UsageError("the last prompt is still being answered", "Stop it first")
+            raise UsageError("The last prompt is still being answered", "Stop it first")
         self._notebook.session.drop(last, self._showing.conversation)
 
     def _use(self, conversation_id: str) -> None:
@@ -318,7 +318,7 @@ def _detail(turns: int, last_used: float, first_prompt: str) -> str:
 def _last_of(conversation: Conversation) -> Turn:
     turns = list(conversation.turns)
     if not turns:
-        raise UsageError("nothing has been asked yet", "Ask something first")
+        raise UsageError("Nothing has been asked yet", "Ask something first")
     return turns[-1]
 
 

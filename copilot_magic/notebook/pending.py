@@ -16,7 +16,7 @@ __all__ = ["PendingAnswer"]
 # Seconds after which `wait` looks again, and on Windows whether it was interrupted.
 _LOOK_INTERVAL = 0.5
 
-_STILL = "the answer is still on its way"
+_STILL = "The answer is still on its way"
 
 
 class PendingAnswer:

@@ -60,7 +60,7 @@ def rehearse(code: str, *, seconds: float = 30.0) -> Rehearsal:
         KeyboardInterrupt: The user interrupted; the copy has been killed.
     """
     if not isinstance(code, str):
-        raise UsageError("the code must be text", "Give it as a string")
+        raise UsageError("The code must be text", "Give it as a string")
     if not seconds > 0:
         raise UsageError("seconds must be more than 0", "30 is usual")
     shell = get_ipython()
@@ -111,7 +111,7 @@ def _rehearse(
     told = read(ended.messages)
     if not told.has_begun:
         raise RehearsalError(
-            f"code cannot be tried in a copy of {where}: the copy {ended.how} before it began",
+            f"Code cannot be tried in a copy of {where}: the copy {ended.how} before it began",
             "Run the code itself",
         )
     if not told.has_run and ended.how in ("timed out", "killed"):
@@ -149,7 +149,7 @@ def _unfit(library: str, ended: Ended) -> RehearsalError:
     if ended.how == "killed":
         what = "was killed"
     return RehearsalError(
-        f"this code cannot be tried in a copy: it {what}, and threads of {library}, which it uses, "
+        f"This code cannot be tried in a copy: it {what}, and threads of {library}, which it uses, "
         "do not survive the copying",
         "Run the code itself",
     )

@@ -36,9 +36,9 @@ def stop_command(notebook: Notebook) -> None:
     from ..local import launcher
 
     if launcher.stop() is None:
-        raise UsageError("no local model was started here", "%copilot serve starts one")
+        raise UsageError("No local model was started here", "%copilot serve starts one")
     _forget_server(notebook)
-    say("the local model is stopped")
+    say("The local model has stopped")
 
 
 def stop_for_now(notebook: Notebook) -> tuple[Path, int] | None:
@@ -62,7 +62,7 @@ def serve(notebook: Notebook, path: str | Path | None, port: int | None) -> None
         server = launcher.start(path, port, bar.update, starting=lambda: bar.note("Starting…"))
         notebook.configure("base_url", server.base_url)
         if isinstance(server, launcher.AlreadyRunning):
-            result = f"a server is running already at {server.base_url}: prompts go there"
+            result = f"A server is already running at {server.base_url}: prompts go there"
         else:
             os.environ[LOCAL_URL], os.environ[LOCAL_KEY] = server.base_url, server.api_key
             result = f"{server.model} answers at {server.base_url}\n{_description(server)}"

@@ -180,7 +180,7 @@ class Notebook:
         """
         failure = self.failures.last()
         if failure is None:
-            raise UsageError("no cell has failed", "Run the cell that fails first")
+            raise UsageError("No cell has failed", "Run the cell that fails first")
         return failure
 
     def set_next_input(self, text: str) -> None:

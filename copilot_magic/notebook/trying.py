@@ -60,7 +60,7 @@ def check_trying(notebook: Notebook) -> None:
     if notebook.shell is None:
         raise UsageError("--try needs a notebook or IPython", "Use rehearse() in plain Python")
     if reason := why_not():
-        raise RehearsalError(f"code cannot be tried here: {reason}", "Leave out --try")
+        raise RehearsalError(f"Code cannot be tried here: {reason}", "Leave out --try")
 
 
 def until_it_runs(
@@ -108,7 +108,7 @@ def until_it_runs(
                 replaces=exchange.turn,
                 settings=exchange.settings,
             )
-    say(f"none of {_REPAIRS + 1} tries ran; %copilot code takes the last one")
+    say(f"None of {_REPAIRS + 1} tries ran; %copilot code takes the last one")
     return Tried(answer, code, False)
 
 
@@ -159,20 +159,20 @@ def _first_that_runs(
             try:
                 completion = other.result()
             except PromptError as error:
-                say(f"candidate {number} of {count}: {error.message}")
+                say(f"Candidate {number} of {count}: {error.message}")
                 continue
             other_code = code_of(completion.content)
             if other_code in seen:
                 continue
             seen.add(other_code)
-            say(f"candidate {number} of {count}:")
+            say(f"Candidate {number} of {count}:")
             rehearsal = _tried(notebook, other_code)
             if rehearsal.ok or rehearsal.stopped:
                 notebook.session.adopt(exchange.turn, exchange.conversation, completion)
                 answer = keep_answer(notebook, exchange)
                 notebook.display(answer)
                 return Tried(answer, other_code, True)
-    say(f"none of {count} candidates ran; %copilot code takes the first one")
+    say(f"None of {count} candidates ran; %copilot code takes the first one")
     return Tried(answer, code, False)
 
 

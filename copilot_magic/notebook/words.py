@@ -28,7 +28,7 @@ def split_words(line: str) -> list[str]:
         return _split(line, brackets=False)
     except _UnclosedError:
         raise UsageError(
-            "a quotation mark is not closed", "Put the whole value in double quotes"
+            "A quotation mark is not closed", "Put the whole value in double quotes"
         ) from None
 
 

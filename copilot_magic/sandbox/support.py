@@ -48,13 +48,13 @@ def _of_system() -> str:
     if not hasattr(os, "fork"):
         return "this Python cannot fork"
     if not machine():
-        return f"the system calls of this processor ({os.uname().machine}) are not known to us"
+        return f"the system calls of this processor ({os.uname().machine}) are unknown to us"
     from . import landlock
 
     if not os.path.isdir("/proc/self/fd"):
         return "there is no /proc here"
     if landlock.version() < 1:
-        return "this kernel has no Landlock, or it is off"
+        return "this Linux has no Landlock, or it is off"
     return ""
 
 
@@ -99,7 +99,7 @@ def _try() -> str:
     if ended.how != "finished" or len(ended.messages) != 1:
         return f"a copy of this process does not work: {ended.how} ({ended.code})"
     done = ended.messages[0].get("done")
-    return f"the kernel lets a copy {' and '.join(done)}" if done else ""
+    return f"this Linux lets a copy {' and '.join(done)}" if done else ""
 
 
 def _misdeeds(file: str) -> list[str]:

@@ -192,7 +192,7 @@ class Exchange(Generator[Event, None, None]):
     def _continue(self) -> Generator[Event, None, None]:
         """Ask for the rest of an answer that was cut off."""
         if self.turn not in self.conversation.turns:
-            raise UsageError("the answer to continue was deleted in another kernel", "Ask again")
+            raise UsageError("The answer to continue was deleted in another kernel", "Ask again")
         yield from self._receive(self._asking.events())
 
     def _receive(

@@ -96,7 +96,7 @@ class Library:
         with self._lock:
             restored = self.storage.demand(lambda store: store.restore())
             if restored is None:
-                raise UsageError("no conversations are kept", "Name a file in the setting `store`")
+                raise UsageError("No conversations are kept", "Set store to a file")
             self.storage.catch_up()
             if self._current is not None and not self._current.turns:
                 self._known.pop(self._current.conversation_id, None)
@@ -182,7 +182,7 @@ class Library:
                 self.new()
             self.watchers.tell(News())
             kept = self.storage.demand(lambda store: store.files_kept_aside()) or []
-        return [f"it may still be in {file}, kept when the file was restored" for file in kept]
+        return [f"It may still be in {file}, kept when the file was restored" for file in kept]
 
     def adopt(self, conversation: Conversation) -> list[str]:
         """Take in an imported conversation under a free name, and make it the current one.
@@ -193,7 +193,7 @@ class Library:
         with self._lock:
             conversation_id = conversation.conversation_id
             if self._find(conversation_id) is not None:
-                raise NameTakenError("this conversation is here already", name=conversation_id)
+                raise NameTakenError("This conversation is here already", name=conversation_id)
             conversation.name = self._free_name(conversation.name)
             self._current = self._add(conversation)
         return self.storage.write(lambda store: _save(store, conversation, self._notebook))
@@ -303,10 +303,10 @@ def _save(store: Store, conversation: Conversation, notebook: str) -> None:
 
 
 def _unknown(name: str) -> UnknownConversationError:
-    return UnknownConversationError(f"there is no conversation {name!r}")
+    return UnknownConversationError(f"There is no conversation {name!r}")
 
 
 def _taken(name: str) -> NameTakenError:
     return NameTakenError(
-        f"there is a conversation {name!r} already", "Choose another name", name=name
+        f"There is already a conversation {name!r}", "Choose another name", name=name
     )

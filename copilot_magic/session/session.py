@@ -98,11 +98,11 @@ class Session:
         """Return the exchange that asks the last prompt again, replacing its turn.
 
         Raises:
-            UsageError: Nothing has been asked yet, or the last prompt is still being answered.
+            UsageError: Nothing has been asked yet, or The last prompt is still being answered.
         """
         conversation = conversation or self.library.current
         if not conversation.turns:
-            raise UsageError("nothing has been asked yet", "Ask something first")
+            raise UsageError("Nothing has been asked yet", "Ask something first")
         last = _ended(conversation.turns[-1])
         return self._exchange(last.asked_again(), conversation, replaces=last)
 
@@ -115,9 +115,9 @@ class Session:
         conversation = conversation or self.library.current
         last = _ended(conversation.turns[-1]) if conversation.turns else None
         if last is None or not last.answer:
-            raise UsageError("there is no answer to continue", "Ask again instead")
+            raise UsageError("There is no answer to continue", "Ask again instead")
         if not last.cut_off:
-            raise UsageError("the last answer is complete", "Ask on in the next cell")
+            raise UsageError("The last answer is complete", "Ask the next question in a new cell")
         prompt = Prompt(f"{CONTINUE_PROMPT}\n\n{last.answer[-200:]}", options=last.options)
         return self._exchange(prompt, conversation, continues=last)
 
@@ -214,5 +214,5 @@ def _ended(turn: Turn) -> Turn:
         UsageError: Its answer is still arriving.
     """
     if turn.status == "streaming":
-        raise UsageError("the last prompt is still being answered", "Wait for that, or stop it")
+        raise UsageError("The last prompt is still being answered", "Wait for it, or stop it")
     return turn

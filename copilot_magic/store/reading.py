@@ -123,7 +123,7 @@ class Reading:
         def read(connection: sqlite3.Connection) -> _Read | None:
             found = rows.last_used(connection, conversation_id)
             if found is None and rows.is_forgotten(connection, conversation_id):
-                message = f"the conversation {conversation.name!r} was forgotten elsewhere"
+                message = f"The conversation {conversation.name!r} was forgotten in another kernel"
                 raise UnknownConversationError(message)
             if found is None or (found == seen and not look_again):
                 return None

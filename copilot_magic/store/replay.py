@@ -110,8 +110,7 @@ class ReplayFile:
     def _unusable(self, reason: str) -> StoreError:
         return StoreError(
             f"The replay file {self.path} cannot be used: {reason}",
-            "It is left as it is: fix it or move it away, or name another file in the setting "
-            "`replay`",
+            "It is left as it is: fix it or move it away, or set replay to another file",
             setting="replay",
         )
 

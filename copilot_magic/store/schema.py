@@ -18,7 +18,7 @@ Migrations = tuple[tuple[str, ...], ...]
 # SQLite keeps it in the file's header; it tells our files from those of other programs.
 APPLICATION_ID = 0x636F7069
 
-OTHER_FILE = "Name another file in the setting `store`, or None to keep no conversations"
+OTHER_FILE = "Set store to another file, or to None to keep no conversations"
 
 # Append only: a released migration is never edited.
 MIGRATIONS: Migrations = (
@@ -93,8 +93,7 @@ def check_version(connection: sqlite3.Connection, path: str, newest: int) -> Non
     if version > newest:
         raise StoreError(
             f"The conversation file {path} was written by a newer copilot_magic",
-            "Update with `pip install -U copilot-magic`, or name another file in the setting "
-            "`store`",
+            "Update with `pip install -U copilot-magic`, or set store to another file",
             setting="store",
         )
 

@@ -51,13 +51,14 @@ def put_turn(
     """Write all of `turn`: where it already is, else at `position`, else at the end."""
     connection.execute(
         f"INSERT INTO turn (conversation_id, position, writer, {', '.join(ALL_COLUMNS)}) VALUES"
-        " (?1, coalesce(?2, (SELECT coalesce(max(position) + 1, 0) FROM turn"
-        f" WHERE conversation_id = ?1)), ?3{', ?' * len(ALL_COLUMNS)})"
+        " (?, coalesce(?, (SELECT coalesce(max(position) + 1, 0) FROM turn"
+        f" WHERE conversation_id = ?)), ?{', ?' * len(ALL_COLUMNS)})"
         " ON CONFLICT (conversation_id, id) DO UPDATE SET writer = excluded.writer, "
         + ", ".join(f"{column} = excluded.{column}" for column in ALL_COLUMNS),
         (
             conversation_id,
             position,
+            conversation_id,
             writer,
             *values_of(turn),
         ),

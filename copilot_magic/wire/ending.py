@@ -182,7 +182,6 @@ def no_first_token(seconds: float) -> FirstTokenTimeoutError:
     """Return the error for an answer that did not begin within `seconds`."""
     return FirstTokenTimeoutError(
         f"No answer began within {duration(seconds)}",
-        "Does the server wait for a login in its browser? If it is only slow, raise "
-        "first_token_timeout",
+        "Log in, if the server waits for that in its browser, or raise first_token_timeout",
         seconds=seconds,
     )

@@ -162,7 +162,7 @@ def _not_found(message: str, base_url: str) -> _Explanation:
 
 def _too_many(message: str, wait: float | None) -> _Explanation:
     if quota_exhausted(message):
-        hint = "The account behind the API key has nothing left to spend"
+        hint = "Add credit to the account behind the API key, which has nothing left to spend"
         return RateLimitError, hint, {"quota_exhausted": True}
     pause = duration(math.ceil(wait)) if wait and wait >= 1 else "a little"
     return RateLimitError, f"Wait {pause}, then ask again", {}
@@ -176,8 +176,8 @@ def _gpt4free_hint(message: str, provider: str) -> tuple[str, dict[str, Any]]:
     hint = ""
     if logged:
         hint = (
-            "gpt4free tells the reason only in its own log, in the terminal where it runs; "
-            "another provider may work"
+            "Look for the reason in gpt4free's log, in the terminal where it runs, "
+            "or choose another provider"
         )
     elif login:
         who = provider or "the provider"

@@ -434,7 +434,7 @@ def test_code_and_answers_are_copied(notebook: Notebook, server: ScriptedServer)
     assert notebook.page.evaluate("navigator.clipboard.readText()") == "x = 1\nprint(x)\n"
     notebook.page.evaluate("navigator.clipboard.writeText('')")
     chat.press("Put into next cell")
-    expect(chat.log).to_contain_text("No click can add a cell here. It is copied")
+    expect(chat.log).to_contain_text("A click cannot add a cell here. Copied")
     assert notebook.page.evaluate("navigator.clipboard.readText()") == "x = 1\nprint(x)\n"
     chat.press("Copy")
     expect(chat.log).to_contain_text("Copied")

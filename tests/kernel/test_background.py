@@ -294,11 +294,11 @@ def test_cancel_stops_it_and_says_what_it_stopped(kernel: LiveKernel, held: Held
     assert held.half["one"].wait(30) and held.half["two"].wait(30)
     until(lambda: "11 characters" in kernel.run("%copilot status").text)
     said = kernel.run("%copilot cancel first")
-    assert printed(said) == "stopped: “one” in first, 11 characters kept\n"
+    assert printed(said) == "Stopped: “one” in first, 11 characters kept\n"
     assert kernel.value("str(x), x.status") == "('half of one', 'interrupted')"
     assert "interrupted" in shown(kernel).html
     assert printed(kernel.run("%copilot cancel first")).startswith("nothing is being answered")
-    assert "there is no conversation" in kernel.run("%copilot cancel third").error
+    assert "There is no conversation" in kernel.run("%copilot cancel third").error
     assert "“two” in second" in kernel.run("%copilot cancel").text
     until(lambda: held.gone == ["one", "two"])
     assert kernel.value(OURS) == "[]"

@@ -175,7 +175,7 @@ def test_what_is_no_picture_fails_before_anything_is_sent(
     kernel.run("n = 3")
     run = kernel.copilot("Look", "--image n")
     assert run.reply["ename"] == "UsageError"
-    assert "n is no picture but of type int" in run.error
+    assert "n is not a picture: it is of type int" in run.error
     assert not server.posts
 
 
@@ -236,7 +236,7 @@ def test_without_a_failure_there_is_nothing_to_explain(
 ) -> None:
     run = kernel.run("%copilot explain")
     assert run.reply["ename"] == "UsageError"
-    assert "no cell has failed" in run.error
+    assert "No cell has failed" in run.error
     assert not server.posts
 
 
@@ -390,7 +390,7 @@ def test_a_wrong_type_is_said_before_anything_is_sent(
 ) -> None:
     run = kernel.copilot("x", "--as nonsense")
     assert run.reply["ename"] == "UsageError"
-    assert "'nonsense' is no type" in run.error
+    assert "'nonsense' is not a type" in run.error
     assert not server.posts
 
 

@@ -147,7 +147,7 @@ def test_a_correction_that_never_runs_fails_the_command(
     kernel.run("total = df['sale'].sum()")
     server.script(saying("```python\ntotal = df['Sales'].sum()\n```"))
     run = kernel.run("%copilot fix --try")
-    assert run.reply["status"] == "error" and "no correction ran" in run.error
+    assert run.reply["status"] == "error" and "No correction ran" in run.error
     assert next_cells(run) == []
 
 

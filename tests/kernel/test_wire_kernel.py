@@ -84,7 +84,7 @@ def test_only_a_server_that_names_a_provider_is_said_to_have_one(
     assert "Waiting for the server" in "".join(seen)
     assert "Copilot" not in html.replace("copilot", "")
     assert "if this is gpt4free" in kernel.run("%copilot status").text
-    assert "names no providers" in kernel.run("%copilot providers").text
+    assert "lists no providers" in kernel.run("%copilot providers").text
     status = kernel.run("%copilot status").text
     assert "none: this is not gpt4free" in status
     assert "Copilot" not in status

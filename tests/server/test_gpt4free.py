@@ -104,7 +104,7 @@ def test_a_provider_that_fails_points_to_the_servers_own_log(settings: Settings)
     ):
         list(client.stream({**body(settings, "Hello"), "provider": "http://127.0.0.1:9/v1"}))
     assert caught.value.logged
-    assert "its own log" in caught.value.hint
+    assert "gpt4free's log" in caught.value.hint
 
 
 def test_an_address_without_v1_is_recognised(gpt4free: str) -> None:

@@ -155,7 +155,7 @@ def test_an_answer_that_fails(healthy: ScriptedServer) -> None:
     )
     found = last(examine(healthy.base_url))
     assert found.name == "answer"
-    assert "its own log" in fix(found)
+    assert "gpt4free's log" in fix(found)
 
 
 def test_an_answer_that_comes_in_one_piece(healthy: ScriptedServer) -> None:

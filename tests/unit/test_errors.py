@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import pickle
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +27,33 @@ def test_the_tree_drawn_at_the_top_is_the_tree() -> None:
         parent = getattr(errors, name).__base__.__name__
         assert errors.__doc__.index(f" {parent} ") if parent != "CopilotError" else True
         assert f"── {name} " in errors.__doc__
+
+
+# What a message may begin with in lower case: names as they are written in code.
+NAMES = {"base_url", "get_api_key", "first", "retries", "seconds", "pandas", "plotly"}
+
+
+def texts_of_errors() -> Iterator[tuple[str, list[str]]]:
+    """Yield where each error of ours is made, and the words of its message and its hint."""
+    package = Path(errors.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") in errors.__all__:
+                where = f"{path.relative_to(package)}:{call.lineno}"
+                yield where, [ast.unparse(words).lstrip("f") for words in call.args[:2]]
+
+
+def test_messages_and_hints_begin_with_a_capital_letter_and_end_without_a_full_stop() -> None:
+    found = list(texts_of_errors())
+    assert len(found) > 100
+    for where, texts in found:
+        for text in texts:
+            if text[0] not in "'\"":
+                continue  # it is made elsewhere
+            words = text.strip("'\"")
+            is_name = words.split()[0] in NAMES or "(" in words.split()[0]
+            assert is_name or not words[0].islower(), (where, words)
+            assert not words.endswith("."), (where, words)
 
 
 def test_an_error_is_one_line_that_ends_in_what_to_do() -> None:

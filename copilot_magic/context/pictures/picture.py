@@ -109,7 +109,7 @@ def _from_file(name: str, read: Read, must_be: bool) -> Picture | None:
     except CopilotError:
         raise
     except FileNotFoundError as error:
-        raise PictureError(f"there is no file {one_line(name)}", "Check the path") from error
+        raise PictureError(f"There is no file {one_line(name)}", "Check the path") from error
     except Exception as error:
         reason = one_line(getattr(error, "strerror", None) or str(error), 120)
         raise PictureError(
@@ -117,7 +117,7 @@ def _from_file(name: str, read: Read, must_be: bool) -> Picture | None:
         ) from error
     picture = _from_bytes(data, f"picture {short}")
     if picture is None and must_be:
-        raise PictureError(f"{one_line(name)} is no {_TYPES} file", "Save the picture as PNG")
+        raise PictureError(f"{one_line(name)} is not a {_TYPES} file", "Save the picture as PNG")
     return picture
 
 

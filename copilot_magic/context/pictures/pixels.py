@@ -82,7 +82,7 @@ def fit(data: bytes) -> PictureFile | None:
     if (pillow := _pillow()) is None:
         if len(data) > MOST_BYTES:
             raise PictureError(
-                f"the picture has {len(data) / 1e6:.1f} MB, and at most "
+                f"The picture is {len(data) / 1e6:.1f} MB, and at most "
                 f"{MOST_BYTES / 1e6:.0f} MB can be sent",
                 f"Install Pillow, which makes it smaller:\n{COMMAND}pip install pillow",
                 package="pillow",
@@ -136,7 +136,7 @@ def _fit(pillow: Any, image: Any, original: _Size) -> PictureFile:
     data, mime = _encoded(flat)
     if len(data) > MOST_BYTES:
         raise PictureError(
-            f"the picture still has {len(data) / 1e6:.1f} MB when it is scaled down",
+            f"The picture is still {len(data) / 1e6:.1f} MB when it is scaled down",
             "Send a smaller part of it",
         )
     is_scaled = max(original) > LONGEST
@@ -199,10 +199,10 @@ def _saved(image: Any, **options: Any) -> bytes:
 
 def _check_pixels(size: _Size) -> None:
     if not all(size):
-        raise PictureError("the picture is empty", "Send one that has pixels")
+        raise PictureError("The picture is empty", "Send one that has pixels")
     if size[0] * size[1] > MOST_PIXELS:
         raise PictureError(
-            f"the picture has {size[0]:,} × {size[1]:,} pixels, too many to open it safely",
+            f"The picture has {size[0]:,} × {size[1]:,} pixels, too many to open it safely",
             "Send a smaller copy of it",
         )
 
@@ -217,7 +217,7 @@ def _pillow() -> Any:
 
 def _unreadable(error: Exception) -> PictureError:
     reason = one_line(str(error), 120) or type(error).__name__
-    return PictureError(f"the picture cannot be read: {reason}", "Save it again as PNG or JPEG")
+    return PictureError(f"The picture cannot be read: {reason}", "Save it again as PNG or JPEG")
 
 
 def _jpeg_size(data: bytes) -> _Size | None:

@@ -19,7 +19,7 @@ __all__ = ["LONGEST_LIST", "AnswerType"]
 LONGEST_LIST = 10
 
 _WRAPPER = "answer"
-_OTHERS = "Name a type, such as int, list[str], a dataclass or a pydantic model"
+_OTHERS = "Use a type such as int, list[str], a dataclass or a pydantic model"
 # Longer texts are prose; a shorter one is shown in the message, as the value that does not fit.
 _LONGEST_VALUE = 40
 
@@ -52,14 +52,14 @@ class AnswerType:
         if not is_annotation(annotation):
             kind = type(annotation).__name__
             raise UsageError(
-                f"an object of type {kind} cannot be the type of an answer",
+                f"An object of type {kind} cannot be the type of an answer",
                 _OTHERS,
             )
         name = readable(annotation)
         try:
             form = form_of(annotation)
         except Unusable as reason:
-            raise UsageError(f"an answer cannot be of type {name}: {reason}", _OTHERS) from None
+            raise UsageError(f"An answer cannot be of type {name}: {reason}", _OTHERS) from None
         except NotPlain as reason:
             form = PydanticForm(annotation, name, str(reason))
         schema = form.schema if form.is_object else _wrapped(form.schema)

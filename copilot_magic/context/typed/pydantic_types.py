@@ -47,8 +47,8 @@ class PydanticForm(Form):
         except Exception as error:  # noqa: BLE001  the user's own class may raise anything here
             said = str(error).partition("\n")[0]
             raise UsageError(
-                f"an answer cannot be of type {name}: {one_line(said, 150)}",
-                "Name another type, such as int, list[str], a dataclass or a pydantic model",
+                f"An answer cannot be of type {name}: {one_line(said, 150)}",
+                "Use another type, such as int, list[str], a dataclass or a pydantic model",
             ) from None
         self.schema = tidied(schema)
         self.words = f"a value of type {name}"

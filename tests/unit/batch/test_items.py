@@ -46,7 +46,7 @@ def test_polars_is_known_too() -> None:
 
 @pytest.mark.parametrize("source", ["one text", b"bytes", {"a": 1}, 5, None])
 def test_what_has_no_rows_is_refused(source: Any) -> None:
-    with pytest.raises(UsageError, match="the items are"):
+    with pytest.raises(UsageError, match="The items are"):
         Items(source)
 
 

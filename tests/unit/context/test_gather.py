@@ -152,7 +152,7 @@ def test_a_picture_is_an_object_an_expression_or_the_name_of_a_file(wanted: obje
 
 
 def test_what_is_no_picture_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="x is no picture but of type int"):
+    with pytest.raises(UsageError, match="x is not a picture: it is of type int"):
         gathered("Look", Material(pictures=("x",)), x=1)
     with pytest.raises(UsageError, match="no-such-file"):
         gathered("Look", Material(pictures=("no-such-file.png",)))

@@ -41,7 +41,7 @@ def test_another_service_on_a_requested_port_is_an_error_that_names_a_free_port(
     with pytest.raises(PortInUseError, match=f"Port {server.port} is in use") as caught:
         launcher.start(port=server.port)
     free = caught.value.free_port
-    assert caught.value.hint == f"Take another port, such as {free}"
+    assert caught.value.hint == f"Use another port, such as {free}"
     socket.create_server(("127.0.0.1", free)).close()
 
 

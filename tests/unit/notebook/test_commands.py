@@ -101,7 +101,7 @@ def half(exchange: Exchange) -> None:
 def test_cancel_says_what_it_stopped_and_status_what_is_on_its_way(
     notebook: Notebook, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert printed(capsys, notebook, "cancel") == "nothing is being answered in the background\n"
+    assert printed(capsys, notebook, "cancel") == "Nothing is being answered in the background\n"
     server.script(half)
     for name in ("first", "second"):
         ask_prompt(notebook, f"about {name}", PromptLine(background=True, conversation=name))
@@ -110,9 +110,9 @@ def test_cancel_says_what_it_stopped_and_status_what_is_on_its_way(
     status = re.sub(r"\d+ s,", "N s,", printed(capsys, notebook))
     assert "on its way    “about first” in first, N s, 4 characters\n" in status
     assert "              “about second” in second, N s, 4 characters\n" in status
-    stopped = "stopped: “about first” in first, 4 characters kept\n"
+    stopped = "Stopped: “about first” in first, 4 characters kept\n"
     assert printed(capsys, notebook, "cancel", "first") == stopped
-    nothing = "nothing is being answered in the background in first\n"
+    nothing = "Nothing is being answered in the background in first\n"
     assert printed(capsys, notebook, "cancel", "first") == nothing
     with pytest.raises(UsageError, match="no conversation 'third'"):
         run_command(notebook, ["cancel", "third"])
@@ -157,7 +157,7 @@ def test_the_status_counts_the_tokens_of_the_conversation(
     server: ScriptedServer,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert "names none" in printed(capsys, notebook, "status")
+    assert "not reported" in printed(capsys, notebook, "status")
     usage = {"prompt_tokens": 600, "completion_tokens": 5, "total_tokens": 605}
 
     def script(exchange: Exchange) -> None:
@@ -175,7 +175,7 @@ def test_the_status_counts_the_tokens_of_the_conversation(
 def test_conversations_are_made_listed_renamed_and_forgotten(
     notebook: Notebook, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "new conversation alpha" in printed(capsys, notebook, "new", "alpha")
+    assert "New conversation alpha" in printed(capsys, notebook, "new", "alpha")
     shell.run_cell_magic("copilot", "", "about whales\n")
     printed(capsys, notebook, "new", "beta")
     shell.run_cell_magic("copilot", "", "about birds\n")
@@ -183,11 +183,11 @@ def test_conversations_are_made_listed_renamed_and_forgotten(
     assert "* beta" in listed
     assert "about whales" in listed
     assert "beta" not in printed(capsys, notebook, "list", "ABOUT", "WHALES")
-    assert "no conversations with that" in printed(capsys, notebook, "list", "zebra")
-    assert printed(capsys, notebook, "use", "alpha") == "conversation alpha, 1 turn\n"
+    assert "No conversation has that" in printed(capsys, notebook, "list", "zebra")
+    assert printed(capsys, notebook, "use", "alpha") == "Conversation alpha, 1 turn\n"
     assert "gamma" in printed(capsys, notebook, "rename", "gamma")
     assert "delta" in printed(capsys, notebook, "rename", "beta", "delta")
-    assert "forgotten: delta" in printed(capsys, notebook, "forget", "delta")
+    assert "Forgotten: delta" in printed(capsys, notebook, "forget", "delta")
     assert "delta" not in printed(capsys, notebook, "list")
     with pytest.raises(UsageError, match="empty"):
         run_command(notebook, ["rename", " "])
@@ -201,7 +201,7 @@ def test_what_is_exported_is_imported(
 ) -> None:
     shell.run_cell_magic("copilot", "", "hello\n")
     name = notebook.session.library.current.name
-    assert "1 turn in" in printed(capsys, notebook, "export", str(tmp_path / "talk.json"))
+    assert "1 turn written to" in printed(capsys, notebook, "export", str(tmp_path / "talk.json"))
     printed(capsys, notebook, "forget", name)
     assert "1 turn" in printed(capsys, notebook, "import", str(tmp_path / "talk.json"))
     with pytest.raises(UsageError, match="here already"):
@@ -233,7 +233,7 @@ def test_the_servers_models_and_providers_are_listed(
     notebook: Notebook, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "scripted-model" in printed(capsys, notebook, "models")
-    assert "names no providers" in printed(capsys, notebook, "providers")
+    assert "lists no providers" in printed(capsys, notebook, "providers")
 
 
 def test_the_doctor_says_what_is_well_and_how_to_fix_what_is_not(
@@ -245,6 +245,16 @@ def test_the_doctor_says_what_is_well_and_how_to_fix_what_is_not(
     text = printed(capsys, magics.notebook.up_to_date(), "doctor")
     assert "✗ server" in text
     assert "    Start a small model on this machine:\n        %copilot serve\n" in text
+
+
+def test_the_doctor_does_not_continue_what_it_asked_itself(
+    notebook: Notebook, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its question is no turn of the conversation."""
+    server.script(lambda exchange: answer(exchange, "all"))
+    text = printed(capsys, notebook, "doctor")
+    assert "✗ streaming" in text and "    Try another provider" in text
+    assert "%copilot continue" not in text
 
 
 def test_the_doctor_does_not_send_to_itself(
@@ -281,7 +291,7 @@ def test_code_puts_a_block_of_the_last_answer_into_the_next_cell(
     blocks = "```python\nx = 1\n```\n\nand\n\n```\ny = 2\n```\n"
     server.script(lambda exchange: answer(exchange, blocks))
     shell.run_cell_magic("copilot", "", "code, please\n")
-    assert "code block 1 of 2" in printed(capsys, notebook, "code")
+    assert "Code block 1 of 2" in printed(capsys, notebook, "code")
     run_command(notebook, ["code", "2"])
     assert put == ["x = 1", "y = 2"]
     for wrong in ("0", "3", "x"):
@@ -299,8 +309,8 @@ def test_a_turn_is_dropped_by_number_and_from_what_is_sent(
         run_command(notebook, ["drop"])
     for prompt in ("one", "two", "three"):
         shell.run_cell_magic("copilot", "-p Other", prompt)
-    assert printed(capsys, notebook, "drop", "2") == "dropped turn 2: two\n"
-    assert printed(capsys, notebook, "drop") == "dropped turn 2: three\n"
+    assert printed(capsys, notebook, "drop", "2") == "Dropped turn 2: two\n"
+    assert printed(capsys, notebook, "drop") == "Dropped turn 2: three\n"
     with pytest.raises(UsageError, match="1 turn, but no turn 2"):
         run_command(notebook, ["drop", "2"])
     shell.run_cell_magic("copilot", "-p Other", "four")
@@ -321,5 +331,5 @@ def test_restore_says_how_many_answers_of_batches_are_back(
     with closing(Journal()) as journal:
         journal.keep({"one": Completion("1"), "two": Completion("2")})
     said = printed(capsys, notebook, "restore")
-    assert said.splitlines()[0] == "there was no copy; 1 conversation, 1 turn"
+    assert said.splitlines()[0] == "There was no copy: 1 conversation, 1 turn"
     assert "2 answers of batches" in said.splitlines()

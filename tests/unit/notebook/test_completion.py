@@ -37,6 +37,7 @@ def test_conversations_are_offered_with_quotes_if_they_need_them(shell: Interact
     shell.run_line_magic("copilot", 'new "my talk"')
     assert offered(shell, "%copilot use ") == ['"my talk"']
     assert offered(shell, "%copilot cancel ") == ['"my talk"']
+    assert offered(shell, "%copilot panel ") == ['"my talk"']
     assert offered(shell, "%%copilot -c ") == ['"my talk"']
 
 
@@ -68,6 +69,16 @@ def test_only_what_fits_is_offered(shell: InteractiveShell) -> None:
     assert "--new" not in offered(shell, "%%copilot -t ")
 
 
+@OURS_ALONE
+@pytest.mark.usefixtures("magics")
+def test_the_options_of_commands_are_offered(shell: InteractiveShell) -> None:
+    assert offered(shell, "%copilot fix ") == ["--try"]
+    assert offered(shell, "%copilot fix --") == ["--try"]
+    assert "--try" not in offered(shell, "%copilot fix --try ")
+    assert offered(shell, "%copilot serve --") == ["--port"]
+    assert offered(shell, "%copilot export talk.md --") == ["--force"]
+
+
 @pytest.mark.usefixtures("magics")
 def test_files_are_offered_to_commands_that_take_one(
     shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -75,6 +86,7 @@ def test_files_are_offered_to_commands_that_take_one(
     (tmp_path / "talk.json").touch()
     monkeypatch.chdir(tmp_path)
     assert "talk.json" in offered(shell, "%copilot import ta")
+    assert "talk.json" in offered(shell, "%copilot export ")
 
 
 @pytest.mark.usefixtures("magics")

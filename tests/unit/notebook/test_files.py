@@ -40,7 +40,7 @@ def test_a_file_that_exists_is_replaced_only_on_request(tmp_path: Path, ending: 
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot write"):
+    with pytest.raises(UsageError, match="Cannot write"):
         write_conversation(TALK, tmp_path / "nowhere" / "talk.md")
 
 
@@ -51,6 +51,6 @@ def test_what_was_written_as_json_is_read(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "latin.json").write_bytes(b"\xff\xfe\xff")
-    for name, reason in (("latin.json", "not UTF-8"), ("absent.json", "cannot read")):
+    for name, reason in (("latin.json", "not UTF-8"), ("absent.json", "Cannot read")):
         with pytest.raises(UsageError, match=reason):
             read_conversation(tmp_path / name)

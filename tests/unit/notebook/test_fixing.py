@@ -18,9 +18,9 @@ def saying(text: str, **finish: Any) -> Any:
 
 
 def test_without_a_failure_nothing_is_asked(magics: CopilotMagics, server: ScriptedServer) -> None:
-    with pytest.raises(UsageError, match="no cell has failed"):
+    with pytest.raises(UsageError, match="No cell has failed"):
         fix_failure(magics.notebook.up_to_date())
-    with pytest.raises(UsageError, match="no cell has failed"):
+    with pytest.raises(UsageError, match="No cell has failed"):
         explain_failure(magics.notebook.up_to_date())
     assert not server.posts
 

@@ -54,9 +54,12 @@ EXAMPLES = [
     (PictureError("x", package="kaleido"), '%pip install "kaleido"'),
     (LauncherError("x", path="a.txt"), "%copilot serve PATH.gguf"),
     (LauncherError("x", passing=True), "%copilot serve"),
-    (StoreError("x", "Name another file"), "%config CopilotMagics.store"),
+    (StoreError("x", "Set store to another file"), "%config CopilotMagics.store = "),
     (StoreError("x", "It is left as it is", damaged=True), "%copilot restore"),
-    (StoreError("x", "Name another file", setting="replay"), "%config CopilotMagics.replay"),
+    (
+        StoreError("x", "Set replay to another file", setting="replay"),
+        "%config CopilotMagics.replay = ",
+    ),
     (RefusedError("x", base_url="http://localhost:1337/v1"), "%copilot serve"),
     (RefusedError("x", base_url="http://10.0.0.1/v1"), "%config CopilotMagics.base_url"),
     (FirstTokenTimeoutError("x", seconds=300.0), "first_token_timeout = 600"),
@@ -118,6 +121,13 @@ def test_a_command_stands_alone_on_its_line(error: CopilotError) -> None:
             assert line.startswith("    ") and before.endswith((":", '"g4f[api]"', "models"))
         else:
             assert not line.startswith(" ")
+
+
+@pytest.mark.parametrize("error", [error for error, _ in EXAMPLES], ids=lambda e: type(e).__name__)
+def test_several_ways_out_read_well_in_one_line(error: CopilotError) -> None:
+    """As the log of an unattended run shows them."""
+    again = type(error)(error.message, next_step(error))
+    assert "or or" not in str(again)
 
 
 def test_a_refused_connection_has_three_ways_out() -> None:

@@ -62,7 +62,7 @@ def test_an_error_names_a_magic_on_a_line_of_its_own(
     with pytest.raises(UsageError) as caught:
         magics.command("use nobody")
     message, *hint = caught.value._render_traceback_()
-    assert message.endswith("there is no conversation 'nobody'")
+    assert message.endswith("There is no conversation 'nobody'")
     assert hint == ["See which there are:", "    %copilot list"]
 
 

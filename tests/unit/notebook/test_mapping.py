@@ -115,8 +115,8 @@ def test_first_asks_about_a_sample_and_dry_run_about_nothing(rows: list[str]) ->
 @pytest.mark.parametrize(
     ("template", "items", "problem"),
     [
-        ("", ["a"], "the template is empty"),
-        ("Good?", "abc", "the items are one text"),
+        ("", ["a"], "The template is empty"),
+        ("Good?", "abc", "The items are one text"),
         ('{{item["x"]}}?', [{"y": 1}], "KeyError"),
     ],
 )

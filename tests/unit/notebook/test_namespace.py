@@ -105,7 +105,7 @@ def test_a_type_may_name_what_the_user_has_not_imported() -> None:
 
 
 def test_what_is_no_type_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="'nonsense' is no type: NameError"):
+    with pytest.raises(UsageError, match="'nonsense' is not a type: NameError"):
         Namespace({}).evaluate_type("nonsense", {})
-    with pytest.raises(UsageError, match="is no type: SyntaxError"):
+    with pytest.raises(UsageError, match="is not a type: SyntaxError"):
         Namespace({}).evaluate_type("list[", {})

@@ -102,7 +102,7 @@ def test_a_conversation_is_named_or_given_and_the_current_one_stays(
 
 @pytest.mark.parametrize("height", ["", "tall", "36", "1em;color:red", "calc(1px)"])
 def test_a_height_is_a_length(front: Front, height: str) -> None:
-    with pytest.raises(UsageError, match="no length"):
+    with pytest.raises(UsageError, match="not a length"):
         ChatPanel(height=height)
 
 

@@ -189,7 +189,7 @@ def test_with_nothing_asked_there_is_nothing_to_do_again_or_to_undo(
     name = panel.say(kind)
     until(lambda: "refused" in panel.front_end.kinds())
     refused = panel.front_end.last("refused")
-    assert refused["id"] == name and refused["lines"][0] == "nothing has been asked yet"
+    assert refused["id"] == name and refused["lines"][0] == "Nothing has been asked yet"
 
 
 def test_a_failure_says_what_to_do(panels: Panels, server: ScriptedServer) -> None:

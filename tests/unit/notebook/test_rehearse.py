@@ -37,7 +37,7 @@ def ends(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> Ends:
 
 
 def test_code_and_seconds_are_checked(shell: InteractiveShell) -> None:
-    with pytest.raises(UsageError, match="the code must be text"):
+    with pytest.raises(UsageError, match="The code must be text"):
         rehearse(3)  # type: ignore[arg-type]
     for seconds in (0, -1, float("nan")):
         with pytest.raises(UsageError, match="seconds must be more than 0"):

@@ -112,7 +112,7 @@ def test_a_try_is_made_once_in_each_process(asked: pytest.MonkeyPatch) -> None:
         (([{"done": []}], "finished", 0), ""),
         (
             ([{"done": ["write", "delete"]}], "finished", 0),
-            "the kernel lets a copy write and delete",
+            "this Linux lets a copy write and delete",
         ),
         (([], "exited", 1), "a copy of this process does not work: exited (1)"),
         (([], "timed out", 9), "a copy of this process does not work: timed out (9)"),

@@ -246,7 +246,7 @@ def test_restoring_writes_what_was_asked_since(start: Start, path: Path) -> None
 
 
 def test_without_a_file_there_is_nothing_to_restore() -> None:
-    with pytest.raises(UsageError, match="no conversations are kept"):
+    with pytest.raises(UsageError, match="No conversations are kept"):
         Session(Settings(store=None)).library.restore()
 
 
@@ -258,7 +258,7 @@ def test_what_is_forgotten_after_a_restore_may_be_in_the_file_kept_aside(
     first.close()
     kept = first.library.restore().kept
     assert first.library.forget("talk") == [
-        f"it may still be in {kept}, kept when the file was restored"
+        f"It may still be in {kept}, kept when the file was restored"
     ]
 
 

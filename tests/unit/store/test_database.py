@@ -175,7 +175,7 @@ def test_a_file_that_is_not_ours_is_refused_with_a_line_and_left_as_it_is(
     with pytest.raises(StoreError, match=reason) as raised:
         Store.open(path)
     assert raised.value.setting == "store"
-    assert "another file in the setting `store`" in raised.value.hint
+    assert "store to another file" in raised.value.hint
     assert "%" not in raised.value.hint
     assert "\n" not in str(raised.value)
     assert Path(path).read_bytes() == before

@@ -98,7 +98,7 @@ def test_a_file_that_is_no_replay_file_is_refused_and_left_alone(
     with pytest.raises(StoreError, match=reason) as raised:
         ReplayFile(path).answer_to("k")
     assert raised.value.setting == "replay"
-    assert "the setting `replay`" in raised.value.hint
+    assert "replay to another file" in raised.value.hint
     assert "%" not in raised.value.hint
     if reason != "damaged":
         with pytest.raises(StoreError, match=reason):

@@ -63,7 +63,7 @@ V1 = "http://localhost:1337/v1"
             "nothing left to spend",
             {"quota_exhausted": True},
         ),
-        (500, "Request execution failed", ServerError, "its own log", {"logged": True}),
+        (500, "Request execution failed", ServerError, "gpt4free's log", {"logged": True}),
         (
             500,
             "MissingAuthError: log in first",
@@ -146,7 +146,7 @@ def test_llama_cpps_500_for_a_full_context_means_a_prompt_that_is_too_long() -> 
     ("said", "hint", "facts"),
     [
         ("oops", None, {"login": False, "logged": False, "provider": "P"}),
-        ("Request execution failed", "its own log", {"login": False, "logged": True}),
+        ("Request execution failed", "gpt4free's log", {"login": False, "logged": True}),
         ("NoValidHarFileError", "Log in to P", {"login": True, "logged": False}),
     ],
 )

@@ -105,9 +105,9 @@ def test_a_string_names_a_file_if_told_so(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_sent_is_one_readable_line(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("hello")
-    with pytest.raises(PictureError, match=r"notes.txt is no PNG, JPEG, GIF or WebP file"):
+    with pytest.raises(PictureError, match=r"notes.txt is not a PNG, JPEG, GIF or WebP file"):
         picture_of(str(file), read=read, names_files=True)
-    with pytest.raises(PictureError, match=r"there is no file missing.png. Check the path"):
+    with pytest.raises(PictureError, match=r"There is no file missing.png. Check the path"):
         picture_of(Path("missing.png"), read=read)
     with pytest.raises(PictureError, match="cannot be read: Is a directory"):
         picture_of(str(tmp_path), read=read, names_files=True)

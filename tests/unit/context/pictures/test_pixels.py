@@ -179,12 +179,12 @@ def test_a_broken_file_is_one_readable_line() -> None:
     data = saved(noise(100, 100))
     with pytest.raises(PictureError) as caught:
         fit(data[: len(data) // 2])
-    assert caught.value.message.startswith("the picture cannot be read: ")
+    assert caught.value.message.startswith("The picture cannot be read: ")
     assert caught.value.hint == "Save it again as PNG or JPEG"
 
 
 def test_an_empty_image_cannot_be_sent() -> None:
-    with pytest.raises(PictureError, match="the picture is empty"):
+    with pytest.raises(PictureError, match="The picture is empty"):
         fit_image(Image.new("RGB", (0, 5)))
 
 

@@ -228,11 +228,11 @@ def test_the_constraints_of_pydantic_are_asked_for_inside_the_wrapper() -> None:
 @pytest.mark.parametrize(
     ("annotation", "said"),
     [
-        (5, "an object of type int cannot be the type of an answer"),
-        (print, "an object of type builtin_function_or_method cannot be"),
+        (5, "An object of type int cannot be the type of an answer"),
+        (print, "An object of type builtin_function_or_method cannot be"),
         ("Nowhere", "'Nowhere' is not a type: name 'Nowhere' is not defined"),
         (set[list[int]], "a list cannot be a member of a set"),
-        (type("Own", (), {}), "an answer cannot be of type Own"),
+        (type("Own", (), {}), "An answer cannot be of type Own"),
     ],
 )
 def test_what_is_no_type_is_refused_in_one_line(annotation: Any, said: str) -> None:

@@ -154,7 +154,7 @@ def test_only_the_first_problems_are_told() -> None:
 def test_a_type_that_pydantic_does_not_know_is_refused() -> None:
     class Strange: ...
 
-    with pytest.raises(UsageError, match="an answer cannot be of type T: ") as caught:
+    with pytest.raises(UsageError, match="An answer cannot be of type T: ") as caught:
         form(Strange)
     assert "\n" not in str(caught.value) and "list[str]" in caught.value.hint
 
