@@ -133,6 +133,20 @@ def test_a_file_holds_one_thing(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", FILES)
+def test_a_file_exports_what_other_files_import(file: str) -> None:
+    for node in ast.walk(ast.parse((PACKAGE / file).read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or not node.level or not node.module:
+            continue
+        path = (PACKAGE / file).parents[node.level - 1].joinpath(*node.module.split("."))
+        source = path.with_suffix(".py")
+        if source.is_file() and file != "__init__.py":
+            exported = re.search(r"^__all__ = (\[.*?\])", source.read_text("utf-8"), re.M | re.S)
+            assert exported is not None
+            names = {alias.name for alias in node.names if not alias.name.startswith("_")}
+            assert names <= set(ast.literal_eval(exported[1])), source.name
+
+
+@pytest.mark.parametrize("file", FILES)
 def test_requests_is_imported_by_its_own_name(file: str) -> None:
     """Two threads that import it from two ends, at the same time, get halves of it."""
     text = (PACKAGE / file).read_text("utf-8")
@@ -155,6 +169,18 @@ def test_the_repository_has_few_names_at_its_top() -> None:
     visible = {name.split("/")[0] for name in tracked if not name.startswith(".")}
     folders = {"copilot_magic", "notebooks", "tests"}
     assert visible <= {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", *folders}
+
+
+def test_a_script_does_without_ipython() -> None:
+    code = (
+        "import sys\n"
+        "from copilot_magic import Batch, ChatClient, ask, imap_prompts, map_prompts, rehearse\n"
+        "print(sorted({name.partition('.')[0] for name in sys.modules}))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert not set(ast.literal_eval(result.stdout)) & {*SLOW, "IPython", "asyncio"}
 
 
 def test_loading_the_extension_imports_nothing_slow() -> None:

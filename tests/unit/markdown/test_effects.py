@@ -8,13 +8,13 @@ import warnings
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rendering import effects_of
 
 from copilot_magic.markdown.effects import (
     EFFECTS_LINE,
     MOST_CODE,
     CodeEffects,
     effects_html,
-    effects_of,
     is_python,
 )
 from copilot_magic.markdown.work import Work
@@ -38,6 +38,7 @@ IPYTHON = {
     "%%time\nos.remove(x)": [D],
     "%%timeit -r 3 x = 1\nos.remove(x)": [D],
     "%%capture out\nopen(x, 'w')": [W],
+    "%%scalene --cpu-only\nos.remove(x)": [D],
     "%%bash\ncurl a > b": [W, P, N],
     "%%writefile a.py\nimport os": [W],
     "%%html\n<script>os.remove(x)</script>": [],

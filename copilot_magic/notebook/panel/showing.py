@@ -7,15 +7,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from ..chat.conversation import Conversation
-from ..chat.turn import Turn
-from ..session.session import Session
-from ..text import one_line
-from ..wire.chunks import Waiting
-from .panel_view import PIECE, LiveTurn, Message, pieces, rendered_blocks, saved_pages, turn_state
-from .showing import asked_name
+from ...chat.conversation import Conversation
+from ...chat.turn import Turn
+from ...session.session import Session
+from ...text import one_line
+from ...wire.chunks import Waiting
+from ..showing import asked_name
+from .growing import PIECE, Message, pieces, rendered_blocks
+from .saved import saved_pages
+from .turns import LiveTurn, turn_state
 
-__all__ = ["INTERVAL", "RATE", "Showing"]
+__all__ = ["Showing"]
 
 INTERVAL = 0.06
 """Least seconds between two messages with a part of an answer."""
@@ -85,13 +87,6 @@ class Showing:
         if self._backlog or any(live.is_dirty for live in self._live.values()):
             due.append(self._send_at)
         return min(due, default=None)
-
-    @property
-    def next_turns(self) -> list[str]:
-        """Return the ids of the turns whose answers `go_on` would look at now."""
-        if time.monotonic() < self._send_at:
-            return []
-        return [turn_id for turn_id, live in self._live.items() if live.is_dirty]
 
     def go_on(self) -> None:
         """Do what is due."""

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import re
 import uuid
-from importlib import import_module
 from importlib.resources import files
 from typing import Any
 
 import anywidget
 import traitlets
-from IPython.core.getipython import get_ipython
 
-from ..chat.conversation import Conversation
-from ..errors import CopilotError, UsageError
-from ..markdown.render import root, stylesheet
-from ..text import one_line
-from ..views.view import in_kernel
-from .asking import notebook_of
-from .panel_prompt import panel_prompt
-from .panel_view import PAGES
-from .panel_worker import PanelWorker
-from .preloading import MODULES
-from .shell import Notebook
+from ...chat.conversation import Conversation
+from ...errors import CopilotError, UsageError
+from ...markdown.render import root, stylesheet
+from ...text import one_line
+from ...views.view import in_kernel
+from ..asking import notebook_of
+from ..preloading import load
+from ..shell import Notebook, current_shell
+from .prompt import panel_prompt
+from .saved import PAGES
+from .worker import PanelWorker
 
 __all__ = ["ChatPanel", "show_panel"]
 
@@ -39,7 +37,7 @@ _SAVED_STYLE = (
 
 
 def _file(name: str) -> str:
-    return files("copilot_magic.notebook").joinpath(name).read_text(encoding="utf-8")
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 class ChatPanel(anywidget.AnyWidget):
@@ -69,9 +67,8 @@ class ChatPanel(anywidget.AnyWidget):
                 f"The height {one_line(height, 40)!r} is not a length",
                 "Use '36em' or '500px', for example",
             )
-        for module in MODULES:  # here, since threads that import at the same time get in the way
-            import_module(module)
-        self._notebook: Notebook = notebook_of(get_ipython())[0].up_to_date()
+        load()  # here, since threads that import at the same time get in the way
+        self._notebook: Notebook = notebook_of(current_shell())[0].up_to_date()
         if isinstance(conversation, str):
             conversation = self._notebook.session.library.find_or_add(conversation)
         self._saved_ids: list[str] = []
