@@ -82,6 +82,18 @@ def test_what_sends_attaches_and_stops_can_be_seen(
     chat.has_ended()
 
 
+def test_a_panel_that_nobody_uses_for_a_while_can_still_ask(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
+    chat = Chat.show(notebook)
+    # Longer than an idle kernel may leave a message without an answer.
+    notebook.page.wait_for_timeout(12_000)
+    expect(chat.root).not_to_contain_text("kernel")
+    chat.ask("Still there?")
+    expect(chat.answers).to_have_text("You said: Still there?")
+    chat.has_ended()
+
+
 def test_enter_within_a_composition_does_not_send(
     notebook: Notebook, server: ScriptedServer
 ) -> None:
