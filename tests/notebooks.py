@@ -12,15 +12,36 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import nbformat
+from jupyter_client.utils import ensure_async
 from nbclient import NotebookClient
 from tqdm.auto import tqdm
 
-__all__ = ["NOTEBOOKS", "PATHS", "clean_home", "execute"]
+__all__ = ["NOTEBOOKS", "PATHS", "FrontEnd", "clean_home", "execute"]
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+
+
+class FrontEnd(NotebookClient):
+    """A client that, as a browser does, lets an answer arrive when its cell has ended."""
+
+    async def async_start_new_kernel_client(self) -> Any:
+        """Start the client, and listen to all that changes an output."""
+        client = await super().async_start_new_kernel_client()
+        channel = client.iopub_channel
+        receive = channel.get_msg
+
+        async def receive_and_update(*args: Any, **options: Any) -> Any:
+            message = await ensure_async(receive(*args, **options))
+            if message["msg_type"] == "update_display_data":
+                self._update_display_id(message["content"]["transient"]["display_id"], message)
+            return message
+
+        channel.get_msg = receive_and_update
+        return client
 
 
 @contextmanager
@@ -49,13 +70,18 @@ def execute(path: Path, directory: Path) -> nbformat.NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-    NotebookClient(
+    FrontEnd(
         notebook,
         timeout=600,
+        coalesce_streams=True,
         record_timing=False,
         store_widget_state=False,
         resources={"metadata": {"path": str(directory)}},
     ).execute()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            # Not all viewers show nothing for an output that has nothing in it.
+            cell.outputs = [out for out in cell.outputs if any(out.get("data", {"": out}).values())]
     notebook.metadata.pop("widgets", None)
     notebook.metadata.get("language_info", {}).pop("version", None)
     return notebook

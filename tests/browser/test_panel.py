@@ -13,7 +13,7 @@ from browser.chat import Chat
 from browser.notebooks import Jupyter, Notebook
 from browser.test_answers import Paced, as_markdown, words, words_in
 from hostile import PAYLOADS
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 from scripted_server import Exchange, ScriptedServer, answer
 
 
@@ -57,6 +57,41 @@ def test_enter_sends_and_shift_enter_breaks_the_line(
     expect(chat.box).to_be_focused()
     assert server.posts[0]["messages"][-1]["content"] == "add below\nxx"
     assert notebook.page.locator(".jp-Notebook-cell").count() == cells
+
+
+def test_what_sends_attaches_and_stops_can_be_seen(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
+    def is_seen(button: Locator) -> bool:
+        return bool(button.evaluate("button => button.checkVisibility({checkOpacity: true})"))
+
+    chat = Chat.show(notebook)
+    script = Paced("The first words.\n\nThe last words.", 18, stop_at=18)
+    server.script(script)
+    box = chat.box.bounding_box()
+    send = chat.send.bounding_box()
+    assert box is not None and send is not None
+    assert send["y"] >= box["y"] + box["height"], "it covers what is typed"
+    chat.box.focus()
+    assert is_seen(chat.send)
+    assert is_seen(chat.root.get_by_role("button", name="Attach a file"))
+    chat.ask("?")
+    expect(chat.answers).to_contain_text("The first words.")
+    assert is_seen(chat.stop)
+    script.go_on.set()
+    chat.has_ended()
+
+
+def test_a_panel_that_nobody_uses_for_a_while_can_still_ask(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
+    chat = Chat.show(notebook)
+    # Longer than an idle kernel may leave a message without an answer.
+    notebook.page.wait_for_timeout(12_000)
+    expect(chat.root).not_to_contain_text("kernel")
+    chat.ask("Still there?")
+    expect(chat.answers).to_have_text("You said: Still there?")
+    chat.has_ended()
 
 
 def test_enter_within_a_composition_does_not_send(

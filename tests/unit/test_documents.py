@@ -16,11 +16,14 @@ import copilot_magic
 from copilot_magic.notebook.arguments import PromptLine, option_names
 from copilot_magic.notebook.commands import COMMANDS
 from copilot_magic.notebook.magics import CopilotMagics
-from copilot_magic.settings import Settings
+from copilot_magic.settings import LOCAL_KEY, LOCAL_URL, Settings
 
 EXTRAS = set(metadata("copilot-magic").get_all("Provides-Extra", []))
 OPTIONS = {*option_names(), *re.findall(r"--\w+", " ".join(c.arguments for c in COMMANDS.values()))}
-ENVIRONMENT = {"COPILOT_BASE_URL", "COPILOT_PROVIDER", "COPILOT_MODEL", "COPILOT_API_KEY"}
+ENVIRONMENT = {
+    *("COPILOT_BASE_URL", "COPILOT_PROVIDER", "COPILOT_MODEL", "COPILOT_API_KEY"),
+    *(LOCAL_URL, LOCAL_KEY),
+}
 # In a word in capitals, or with an ellipsis, the reader puts something else.
 PLACEHOLDER = re.compile(r"…|\b[A-Z]{3,}\b")
 

@@ -376,6 +376,8 @@ class Panel {
   take(message) {
     this.suspect = false;
     if (this.gone) this.live();
+    // Also that of "hello" counts, which comes before the first message with a known number.
+    if (message.kind === "ack") this.sent.delete(message.id);
     if (message.kind === "reset" && (!message.to || message.to === this.view)) {
       this.next = message.n;
     }
@@ -389,10 +391,6 @@ class Panel {
     if (message.to && message.to !== this.view) return;
     this[`take_${message.kind}`]?.(message);
     this.update();
-  }
-
-  take_ack({ id }) {
-    this.sent.delete(id);
   }
 
   take_roll() {
