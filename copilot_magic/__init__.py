@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .errors import CopilotError
     from .notebook.asking import ask
     from .notebook.mapping import imap_prompts, map_prompts
-    from .notebook.panel import ChatPanel
+    from .notebook.panel.widget import ChatPanel
     from .notebook.rehearse import Rehearsal, rehearse
     from .settings import Settings
 
@@ -38,7 +38,7 @@ _HOMES = {
     "Answer": "chat.answer",
     "Batch": "batch.batch",
     "ChatClient": "client.client",
-    "ChatPanel": "notebook.panel",
+    "ChatPanel": "notebook.panel.widget",
     "Conversation": "chat.conversation",
     "CopilotError": "errors",
     "Rehearsal": "notebook.rehearsing.rehearsal",

@@ -286,7 +286,7 @@ def _fix(notebook: Notebook, *words: str) -> None:
 
 
 def _panel(notebook: Notebook, name: str) -> None:
-    from .panel import show_panel
+    from .panel.widget import show_panel
 
     show_panel(notebook, name)
 

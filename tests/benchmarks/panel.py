@@ -31,8 +31,8 @@ import json, threading, time
 from copilot_magic.chat.conversation import Conversation
 from copilot_magic.chat.turn import Turn
 from copilot_magic.markdown.render import render, root
-from copilot_magic.notebook import panel_showing
-from copilot_magic.notebook.panel import ChatPanel
+from copilot_magic.notebook.panel import showing
+from copilot_magic.notebook.panel.widget import ChatPanel
 from copilot_magic.session.watching import News
 from copilot_magic.wire.chunks import Delta
 import ipywidgets
@@ -56,8 +56,8 @@ def pieces(text, rate):
         yield text[start : start + 4]
 
 def in_panel(text, rate, faster):
-    panel_showing.INTERVAL = 0.06 / faster
-    panel_showing.RATE = 400_000 * faster
+    showing.INTERVAL = 0.06 / faster
+    showing.RATE = 400_000 * faster
     panel = ChatPanel(Conversation("bench"))
     panel._receive(panel, {"kind": "hello", "id": "h", "view": "a"}, [])
     time.sleep(0.5)

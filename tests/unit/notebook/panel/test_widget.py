@@ -16,8 +16,8 @@ from copilot_magic.chat.conversation import Conversation
 from copilot_magic.chat.turn import Turn
 from copilot_magic.errors import UsageError
 from copilot_magic.notebook.magics import CopilotMagics
-from copilot_magic.notebook.panel import ChatPanel
-from copilot_magic.notebook.panel_view import PAGES
+from copilot_magic.notebook.panel.view import PAGES
+from copilot_magic.notebook.panel.widget import ChatPanel
 
 # ipywidgets 7 is older than the traitlets that are installed with it.
 pytestmark = pytest.mark.filterwarnings("ignore:Deprecated in traitlets 4.1")
@@ -122,7 +122,9 @@ def test_a_panel_needs_no_extension(
 
 def test_the_package_has_what_the_front_end_needs() -> None:
     root = Path(copilot_magic.__file__).parent
-    assert {"panel.js", "panel.css"} <= {path.name for path in (root / "notebook").iterdir()}
+    assert {"panel.js", "panel.css"} <= {
+        path.name for path in (root / "notebook" / "panel").iterdir()
+    }
     assert ChatPanel._esm.default_value.rstrip().endswith("export default { render };")
     assert "http" not in ChatPanel._css.default_value
     assert "import " not in ChatPanel._esm.default_value.replace("important", "")

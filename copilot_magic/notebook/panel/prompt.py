@@ -6,14 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..chat.prompt import Part, Prompt
-from ..chat.turn import Turn
-from ..context.gather import Attachment
-from ..errors import UsageError
-from ..text import count_of, one_line, well_formed
-from .arguments import PromptLine
-from .prompting import make_prompt
-from .shell import Notebook
+from ...chat.prompt import Part, Prompt
+from ...chat.turn import Turn
+from ...context.gather import Attachment
+from ...errors import UsageError
+from ...text import count_of, one_line, well_formed
+from ..arguments import PromptLine
+from ..prompting import make_prompt
+from ..shell import Notebook
 
 __all__ = ["FILE", "PICTURE", "panel_prompt"]
 

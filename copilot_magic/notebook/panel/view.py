@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from ..chat.turn import Turn
-from ..markdown.render import render
-from ..markdown.stream import Stream
-from ..text import count_of, escape, printable
-from ..views.cell import DEFINITION, RENDERED
-from ..views.view import Footer
-from ..views.whole import joined, top_level
+from ...chat.turn import Turn
+from ...markdown.render import render
+from ...markdown.stream import Stream
+from ...text import count_of, escape, printable
+from ...views.cell import DEFINITION, RENDERED
+from ...views.view import Footer
+from ...views.whole import joined, top_level
 
 __all__ = ["PIECE", "Growing", "LiveTurn", "pieces", "saved_pages", "turn_state"]
 

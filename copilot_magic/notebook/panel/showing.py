@@ -7,13 +7,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from ..chat.conversation import Conversation
-from ..chat.turn import Turn
-from ..session.session import Session
-from ..text import one_line
-from ..wire.chunks import Waiting
-from .panel_view import PIECE, LiveTurn, Message, pieces, rendered_blocks, saved_pages, turn_state
-from .showing import asked_name
+from ...chat.conversation import Conversation
+from ...chat.turn import Turn
+from ...session.session import Session
+from ...text import one_line
+from ...wire.chunks import Waiting
+from ..showing import asked_name
+from .view import PIECE, LiveTurn, Message, pieces, rendered_blocks, saved_pages, turn_state
 
 __all__ = ["INTERVAL", "RATE", "Showing"]
 

@@ -10,7 +10,7 @@ from panels import PanelFrontEnd
 
 from copilot_magic.chat.turn import Turn
 from copilot_magic.markdown.render import render
-from copilot_magic.notebook.panel_view import (
+from copilot_magic.notebook.panel.view import (
     PAGES,
     PIECE,
     LiveTurn,

@@ -12,17 +12,17 @@ import anywidget
 import traitlets
 from IPython.core.getipython import get_ipython
 
-from ..chat.conversation import Conversation
-from ..errors import CopilotError, UsageError
-from ..markdown.render import root, stylesheet
-from ..text import one_line
-from ..views.view import in_kernel
-from .asking import notebook_of
-from .panel_prompt import panel_prompt
-from .panel_view import PAGES
-from .panel_worker import PanelWorker
-from .preloading import MODULES
-from .shell import Notebook
+from ...chat.conversation import Conversation
+from ...errors import CopilotError, UsageError
+from ...markdown.render import root, stylesheet
+from ...text import one_line
+from ...views.view import in_kernel
+from ..asking import notebook_of
+from ..preloading import MODULES
+from ..shell import Notebook
+from .prompt import panel_prompt
+from .view import PAGES
+from .worker import PanelWorker
 
 __all__ = ["ChatPanel", "show_panel"]
 
@@ -39,7 +39,7 @@ _SAVED_STYLE = (
 
 
 def _file(name: str) -> str:
-    return files("copilot_magic.notebook").joinpath(name).read_text(encoding="utf-8")
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 class ChatPanel(anywidget.AnyWidget):

@@ -16,7 +16,7 @@ from scripted_server import Exchange, ScriptedServer, answer
 from copilot_magic.chat.conversation import Conversation
 from copilot_magic.chat.prompt import Prompt
 from copilot_magic.chat.turn import Turn
-from copilot_magic.notebook.panel_worker import PanelWorker
+from copilot_magic.notebook.panel.worker import PanelWorker
 from copilot_magic.notebook.shell import Notebook
 from copilot_magic.session.session import Session
 from copilot_magic.session.watching import News

@@ -12,7 +12,7 @@ from copilot_magic.chat.turn import Turn
 from copilot_magic.context.gather import DATA
 from copilot_magic.errors import ExpressionError, UsageError
 from copilot_magic.notebook.magics import CopilotMagics
-from copilot_magic.notebook.panel_prompt import FILE, PICTURE, panel_prompt
+from copilot_magic.notebook.panel.prompt import FILE, PICTURE, panel_prompt
 from copilot_magic.notebook.shell import Notebook
 
 URL = "data:image/png;base64,iVBORw0KGgo="

@@ -15,20 +15,20 @@ from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from ..chat.conversation import Conversation
-from ..chat.prompt import Prompt
-from ..chat.turn import Turn
-from ..errors import CopilotError, UsageError
-from ..session.exchange import Exchange
-from ..session.library import Library
-from ..session.session import Session
-from ..session.watching import News
-from ..text import one_line
-from ..wire.chunks import Waiting
-from .panel_asking import PanelAsking, error_lines, fault_line
-from .panel_showing import Showing
-from .panel_view import Message
-from .shell import Notebook
+from ...chat.conversation import Conversation
+from ...chat.prompt import Prompt
+from ...chat.turn import Turn
+from ...errors import CopilotError, UsageError
+from ...session.exchange import Exchange
+from ...session.library import Library
+from ...session.session import Session
+from ...session.watching import News
+from ...text import one_line
+from ...wire.chunks import Waiting
+from ..shell import Notebook
+from .asking import PanelAsking, error_lines, fault_line
+from .showing import Showing
+from .view import Message
 
 __all__ = ["PanelWorker"]
 

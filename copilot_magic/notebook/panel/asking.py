@@ -7,14 +7,14 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 
-from ..chat.conversation import Conversation
-from ..errors import CopilotError, ExpressionError
-from ..session.exchange import Exchange
-from ..text import one_line
-from .hints import next_step
-from .panel_showing import Showing
-from .shell import Notebook
-from .showing import keep_answer
+from ...chat.conversation import Conversation
+from ...errors import CopilotError, ExpressionError
+from ...session.exchange import Exchange
+from ...text import one_line
+from ..hints import next_step
+from ..shell import Notebook
+from ..showing import keep_answer
+from .showing import Showing
 
 __all__ = ["PanelAsking", "error_lines", "fault_line"]
 

@@ -1,0 +1,1 @@
+"""The chat panel: a widget, the thread behind it, and what both send to the page."""
