@@ -27,28 +27,32 @@ def why_not() -> str:
 
     The first call makes a copy that tries what must be refused.
     """
-    reason = _of_system()
-    if reason:
-        return reason
-    from .inside import is_copy
-
-    if is_copy():
-        return "this process is a copy already"
-    reason = _of_process()
-    if reason:
-        return reason
+    for find in (_of_platform, _of_copy, _of_kernel, _of_process):
+        if reason := find():
+            return reason
     if os.getpid() not in _tried:
         _tried[os.getpid()] = _try()
     return _tried[os.getpid()]
 
 
-def _of_system() -> str:
+def _of_platform() -> str:
     if sys.platform != "linux":
         return "only Linux can confine a copy of a process"
     if not hasattr(os, "fork"):
         return "this Python cannot fork"
     if not machine():
         return f"the system calls of this processor ({os.uname().machine}) are not known to us"
+    return ""
+
+
+def _of_copy() -> str:
+    from .inside import is_copy
+
+    return "this process is a copy already" if is_copy() else ""
+
+
+def _of_kernel() -> str:
+    """Say what the kernel lacks. A copy cannot tell: it may not even ask for Landlock."""
     from . import landlock
 
     if not os.path.isdir("/proc/self/fd"):

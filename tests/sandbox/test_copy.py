@@ -341,6 +341,11 @@ def _is_running(pid: int) -> bool:
         return False
 
 
+def test_in_a_copy_it_is_impossible_because_it_is_one() -> None:
+    ended = run_in_copy(lambda report: report({"why": why_not()}))
+    assert ended.messages == [{"why": "this process is a copy already"}]
+
+
 def test_where_it_is_impossible_it_says_why_and_runs_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
