@@ -14,6 +14,15 @@ from contextlib import suppress
 from ..text import escape
 from .calls import Calls
 from .effect_names import CODE, EFFECTS, PROCESSES, WRITES, may_have, shell_effects
+from .magics import (
+    CELL_MAGIC,
+    COMMAND_MAGICS,
+    INSTALLERS,
+    OTHER_LANGUAGES,
+    PYTHON_MAGICS,
+    SAVING,
+    SHELLS,
+)
 from .work import TooMuchWork, Work
 
 __all__ = ["EFFECTS_LINE", "CodeEffects", "effects_html", "effects_of", "is_python"]
@@ -40,13 +49,8 @@ _LINE_MAGIC = re.compile(
     r"(?:(!!?)(?!=)|%([a-zA-Z_]\w*)|((?:pip|conda)(?= install )))((?:[^\n\\]|\\.|\\\n)*)",
     re.MULTILINE,
 )
-_CELL_MAGIC = re.compile(r"\s*%%(!|\w+)([^\n]*)\n?")
-_SHELLS = frozenset(["!", "bash", "sh", "sx", "system", "script", "cmd", "zsh"])
-_OTHER_LANGUAGES = frozenset(["perl", "ruby", "pypy", "python2", "node"])
-_TIMING = frozenset(["time", "timeit", "prun", "capture", "memit", "mprun", "lprun", "debug"])
-_INSTALLERS = frozenset(["pip", "conda", "mamba", "micromamba", "uv"])
-_SAVING = frozenset(["writefile", "file", "save", "notebook", "logstart"])
-_ALIASES = frozenset(["rm", "rmdir", "cp", "mv"])
+# Cell magics that take no statement on their own line.
+_WITHOUT_STATEMENT = frozenset(["capture", "memit", "pyinstrument", "scalene"])
 _OPTIONS = re.compile(r"(?:\s*-\w+(?:\s*\d+)?(?=\s))*\s*")
 _MOST_NESTED = 3
 _STEPS = 0.5  # for a character that is parsed
@@ -111,7 +115,7 @@ class CodeEffects:
             return []
         self._room -= len(code)
         self._waiting.append(code)
-        if self._cell in _SHELLS or any(may_have(effect, code) for effect in missing):
+        if self._cell in SHELLS or any(may_have(effect, code) for effect in missing):
             waiting, self._waiting = self._waiting, []
             found: set[str] = set()
             with suppress(TooMuchWork):
@@ -129,31 +133,31 @@ class CodeEffects:
             lines = (line for line in code.splitlines() if _PROMPT.match(line))
             code = "\n".join(_PROMPT.sub("", line, count=1) for line in lines)
         line = ""
-        if not self._is_begun and (magic := _CELL_MAGIC.match(code)):
+        if not self._is_begun and (magic := CELL_MAGIC.match(code)):
             self._cell, line, code = magic[1], magic[2], code[magic.end() :]
         self._is_begun = True
         return self._of_cell(line, code) if self._cell else self._of_python(code)
 
     def _of_cell(self, line: str, body: str) -> set[str]:
         """Return the effects of a cell magic, or of a piece of its body."""
-        if self._cell in _TIMING:
+        if self._cell in PYTHON_MAGICS:
             statement = line[_OPTIONS.match(line).end() :]  # type: ignore[union-attr]
-            is_statement = self._cell not in ("capture", "memit")
-            return self._of_python(f"{statement}\n{body}" if is_statement else body)
+            has_statement = self._cell not in _WITHOUT_STATEMENT
+            return self._of_python(f"{statement}\n{body}" if has_statement else body)
         return self._of_magic(f"%{self._cell}", f"{line}\n{body}")
 
     def _of_magic(self, name: str, rest: str) -> set[str]:
         """Return the effects of a line magic, or with ``%`` before its name, of a cell magic."""
         is_cell, name = name.startswith("%"), name.removeprefix("%")
-        if is_cell and name in _SHELLS:
+        if is_cell and name in SHELLS:
             return {PROCESSES} | shell_effects(rest.partition("\n")[2])
-        if is_cell and name in _OTHER_LANGUAGES:
+        if is_cell and name in OTHER_LANGUAGES:
             return {PROCESSES}
         if name in ("sx", "system"):
             return {PROCESSES} | shell_effects(rest)
-        if name in _INSTALLERS or name in _ALIASES:
+        if name in INSTALLERS or name in COMMAND_MAGICS:
             return {PROCESSES} | shell_effects(f"{name} {rest}")
-        if name in _SAVING:
+        if name in SAVING:
             return {WRITES}
         return {CODE} if name == "run" else set()
 
@@ -214,7 +218,7 @@ class CodeEffects:
         indent, target, bang, magic, installer, rest = match.groups()
         if bang:
             effects = {PROCESSES} | shell_effects(rest)
-        elif magic in _TIMING:
+        elif magic in PYTHON_MAGICS:
             return f"{indent}{rest[_OPTIONS.match(rest).end() :]}", set()  # type: ignore[union-attr]
         elif installer and self._must_parse:
             return match.group(), set()

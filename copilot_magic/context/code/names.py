@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...markdown.magics import PYTHON_MAGICS
 from .python import parse_cell
 
 __all__ = ["Names", "missing_names", "names_in", "overwritten_names"]
@@ -22,10 +23,21 @@ _HARMLESS = frozenset(
     ["!", "cd", "env", "history", "ls", "mv", "pwd", "rm", "set_env", "sx", "system", "writefile"]
 )
 _HARMLESS |= {"alias", "autoreload", "config", "copilot", "load_ext", "reload_ext", "unload_ext"}
+_HARMLESS |= PYTHON_MAGICS
 _HARMLESS |= {"bash", "html", "javascript", "js", "latex", "markdown", "perl", "ruby", "sh", "svg"}
-_HARMLESS |= {"conda", "debug", "matplotlib", "pdb", "pip", "precision", "python3", "uv", "xmode"}
-_HARMLESS |= {"capture", "lprun", "memit", "mprun", "prun", "pyinstrument", "scalene", "timeit"}
-_HARMLESS |= {"clear", "cls", "time", "who", "whos"}
+_HARMLESS |= {
+    "clear",
+    "cls",
+    "conda",
+    "matplotlib",
+    "pdb",
+    "pip",
+    "precision",
+    "python3",
+    "uv",
+    "who",
+}
+_HARMLESS |= {"whos", "xmode"}
 # What can bind any name.
 _DYNAMIC = frozenset({"exec", "globals"})
 

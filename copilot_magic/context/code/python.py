@@ -7,16 +7,13 @@ import re
 import warnings
 from dataclasses import dataclass
 
+from ...markdown.magics import CELL_MAGIC, PYTHON_MAGICS
+
 __all__ = ["Parsed", "parse_cell", "try_to_parse"]
 
 # Characters of source that are parsed; nothing is said about longer ones.
 _LONGEST = 200_000
 
-# Magics whose body is Python that runs in the user's namespace, or, for `timeit`, in a function.
-_PYTHON_BODIES = frozenset(
-    ["time", "timeit", "capture", "prun", "memit", "mprun", "lprun", "pyinstrument", "scalene"]
-)
-_CELL_MAGIC = re.compile(r"\s*%%(\w+)[^\n]*\n?")
 _MAGIC = re.compile(r"(\s*)%{1,2}(\w+)")
 _SHELL = re.compile(r"(\s*)!")
 _HELP = re.compile(r"(\s*)(?:\?{1,2}[\w.*%]+|%{0,2}[\w.*]+\?{1,2})\s*$")
@@ -60,9 +57,9 @@ def try_to_parse(source: str) -> Parsed | int:
     if len(source) > _LONGEST:
         return 0
     magics: set[str] = set()
-    if match := _CELL_MAGIC.match(source):
+    if match := CELL_MAGIC.match(source):
         magics.add(match[1])
-        if match[1] not in _PYTHON_BODIES:
+        if match[1] not in PYTHON_MAGICS:
             return Parsed(ast.Module([], []), frozenset(magics))
         source = "\n" + source[match.end() :]
     is_timed = "timeit" in magics

@@ -38,6 +38,7 @@ IPYTHON = {
     "%%time\nos.remove(x)": [D],
     "%%timeit -r 3 x = 1\nos.remove(x)": [D],
     "%%capture out\nopen(x, 'w')": [W],
+    "%%scalene --cpu-only\nos.remove(x)": [D],
     "%%bash\ncurl a > b": [W, P, N],
     "%%writefile a.py\nimport os": [W],
     "%%html\n<script>os.remove(x)</script>": [],
