@@ -6,12 +6,23 @@ import random
 import re
 from html.parser import HTMLParser
 
+from copilot_magic.markdown.effects import CodeEffects
 from copilot_magic.markdown.parser import markdown_parser
 from copilot_magic.markdown.render import render
 from copilot_magic.markdown.stream import Stream
+from copilot_magic.markdown.work import Work
 from copilot_magic.text import without_controls
 
-__all__ = ["as_written", "at_once", "check", "pieces", "shown_code", "streamed", "text_of"]
+__all__ = [
+    "as_written",
+    "at_once",
+    "check",
+    "effects_of",
+    "pieces",
+    "shown_code",
+    "streamed",
+    "text_of",
+]
 
 BLOCKS = "p h1 h2 h3 h4 h5 h6 ul ol li blockquote th td"
 DIRECTED = {"dir": "ltr|rtl", "style": "text-align:(start|left|right|center)"}
@@ -163,3 +174,8 @@ def as_written(text: str) -> str:
 def at_once(text: str) -> str:
     """Return what the parser makes of the whole text, without streaming."""
     return without_controls(markdown_parser(False).render(text))
+
+
+def effects_of(code: str, language: str) -> list[str]:
+    """Return what running the code would do, told from all of it at once."""
+    return CodeEffects(language, Work()).feed(code)

@@ -25,7 +25,7 @@ from .magics import (
 )
 from .work import TooMuchWork, Work
 
-__all__ = ["EFFECTS_LINE", "CodeEffects", "effects_html", "effects_of", "is_python"]
+__all__ = ["EFFECTS_LINE", "CodeEffects", "effects_html", "is_python"]
 
 MOST_CODE = 200_000
 """Characters of a code block that are looked at."""
@@ -62,32 +62,18 @@ def is_python(language: str) -> bool:
     return language.lower() in _PYTHON
 
 
-def effects_of(code: str, language: str) -> list[str]:
-    """Return what running the code would do, out of `EFFECTS` and in their order.
-
-    Args:
-        code: Code of any origin; no code makes this slow, or raise.
-        language: The name on its fence. Only Python is understood; without a name the code counts
-            if all of it is Python.
-    """
-    return _in_order(CodeEffects(language, Work()).feed(code))
-
-
 def effects_html(effects: Iterable[str]) -> str:
     """Return the line that tells the effects of a code block; empty if there are none."""
-    told = " · ".join(_in_order(effects))
+    told = " · ".join(sorted(effects, key=EFFECTS.index))
     return f'<div class="copilot-effects">⚠ {escape(told)}</div>' if told else ""
-
-
-def _in_order(effects: Iterable[str]) -> list[str]:
-    return sorted(effects, key=EFFECTS.index)
 
 
 class CodeEffects:
     """What a code block does, which may come in several pieces.
 
     Each piece is parsed at most once, and not before there is a word in it that may matter. So the
-    cost is linear, and low for most code.
+    cost is linear, and low for most code. No code makes this slow, or raise. Only Python is
+    understood; without a language the code counts if all of it is Python.
 
     Args:
         language: The name on its fence.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 
 import pytest
+from rendering import effects_of
 
 from copilot_magic.markdown.calls import Calls
 from copilot_magic.markdown.effect_names import EFFECTS
-from copilot_magic.markdown.effects import effects_of
 from copilot_magic.markdown.work import TooMuchWork, Work
 
 # Each with the first letters of its effects.

@@ -8,13 +8,13 @@ import warnings
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rendering import effects_of
 
 from copilot_magic.markdown.effects import (
     EFFECTS_LINE,
     MOST_CODE,
     CodeEffects,
     effects_html,
-    effects_of,
     is_python,
 )
 from copilot_magic.markdown.work import Work
