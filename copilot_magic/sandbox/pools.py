@@ -10,24 +10,10 @@ import ctypes
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from .mappings import own_mappings
 
-__all__ = ["lost_in_copies", "openmp_limits", "use_one_thread"]
-
-# What the names of the threads begin with, and whose they are.
-_LOST = {"polars-": "polars"}
-
-
-def lost_in_copies() -> list[str]:
-    """Return the packages whose threads run now and are waited for in a copy until time is up."""
-    found = set()
-    for thread in Path("/proc/self/task").glob("*/comm"):
-        with suppress(OSError):  # it has ended
-            name = thread.read_text(encoding="utf-8", errors="replace")
-            found |= {package for start, package in _LOST.items() if name.startswith(start)}
-    return sorted(found)
+__all__ = ["openmp_limits", "use_one_thread"]
 
 
 def openmp_limits() -> list[Callable[[int], None]]:

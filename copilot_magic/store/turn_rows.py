@@ -37,7 +37,6 @@ __all__ = [
     "reinstate_replaced",
     "standing_turns",
     "supersede",
-    "turn_ids",
 ]
 
 
@@ -125,12 +124,6 @@ def _put_in_order(
                 for position, turn_id in zip(sorted(positions), turn_ids, strict=True)
             ],
         )
-
-
-def turn_ids(connection: sqlite3.Connection, conversation_id: str) -> set[str]:
-    """Return the ids of all turns that the file has of a conversation, superseded ones, too."""
-    rows = connection.execute("SELECT id FROM turn WHERE conversation_id = ?", (conversation_id,))
-    return {str(turn_id) for (turn_id,) in rows}
 
 
 def grow(

@@ -209,10 +209,8 @@ class Panel {
 
     this.turnList = node("div", "cp-turns");
     this.empty = node("div", "cp-empty", {}, node("p", "", {}, "What would you like to know?"),
-      ...SUGGESTIONS.map((text) => {
-        const made = button(text, "", () => { this.box.value = text; this.fit(); this.box.focus(); }, "cp-suggestion");
-        return made;
-      }));
+      ...SUGGESTIONS.map((text) =>
+        button(text, "", () => { this.box.value = text; this.fit(); this.box.focus(); }, "cp-suggestion")));
     this.log = node("div", "cp-log", { role: "log", "aria-label": "Messages", "aria-busy": "false", tabindex: "0" },
       this.empty, this.turnList);
     this.log.addEventListener("scroll", () => this.scrolled());
@@ -473,7 +471,7 @@ class Panel {
     this.say(lines);
   }
 
-  take_options({ of, options, text, problem }) {
+  take_options({ of, options, problem }) {
     if (of === "conversation") this.picker.show(options, options.length ? "" : "No conversation has that in it");
     else {
       this.offered = { options, problem };

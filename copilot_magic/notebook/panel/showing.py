@@ -86,13 +86,6 @@ class Showing:
             due.append(self._send_at)
         return min(due, default=None)
 
-    @property
-    def next_turns(self) -> list[str]:
-        """Return the ids of the turns whose answers `go_on` would look at now."""
-        if time.monotonic() < self._send_at:
-            return []
-        return [turn_id for turn_id, live in self._live.items() if live.is_dirty]
-
     def go_on(self) -> None:
         """Do what is due."""
         now = time.monotonic()

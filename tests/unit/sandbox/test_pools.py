@@ -4,32 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-from pathlib import Path
 
 import pytest
 
 from copilot_magic.sandbox import pools
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux makes copies")
-
-
-def test_a_pool_is_known_by_the_name_of_its_threads() -> None:
-    before = pools.lost_in_copies()
-    named, done = threading.Event(), threading.Event()
-
-    def work() -> None:
-        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text("polars-0")
-        named.set()
-        done.wait()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    named.wait()
-    assert pools.lost_in_copies() == ["polars"]
-    done.set()
-    thread.join()
-    assert pools.lost_in_copies() == before
 
 
 def test_openmp_gets_one_thread_and_packages_that_ask_learn_of_it(
