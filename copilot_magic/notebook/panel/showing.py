@@ -13,7 +13,9 @@ from ...session.session import Session
 from ...text import one_line
 from ...wire.chunks import Waiting
 from ..showing import asked_name
-from .view import PIECE, LiveTurn, Message, pieces, rendered_blocks, saved_pages, turn_state
+from .growing import PIECE, Message, pieces, rendered_blocks
+from .saved import saved_pages
+from .turns import LiveTurn, turn_state
 
 __all__ = ["INTERVAL", "RATE", "Showing"]
 

@@ -21,7 +21,7 @@ from ..asking import notebook_of
 from ..preloading import MODULES
 from ..shell import Notebook
 from .prompt import panel_prompt
-from .view import PAGES
+from .saved import PAGES
 from .worker import PanelWorker
 
 __all__ = ["ChatPanel", "show_panel"]

@@ -27,8 +27,8 @@ from ...text import one_line
 from ...wire.chunks import Waiting
 from ..shell import Notebook
 from .asking import PanelAsking, error_lines, fault_line
+from .growing import Message
 from .showing import Showing
-from .view import Message
 
 __all__ = ["PanelWorker"]
 

@@ -16,7 +16,7 @@ from copilot_magic.chat.conversation import Conversation
 from copilot_magic.chat.turn import Turn
 from copilot_magic.errors import UsageError
 from copilot_magic.notebook.magics import CopilotMagics
-from copilot_magic.notebook.panel.view import PAGES
+from copilot_magic.notebook.panel.saved import PAGES
 from copilot_magic.notebook.panel.widget import ChatPanel
 
 # ipywidgets 7 is older than the traitlets that are installed with it.

@@ -10,14 +10,8 @@ from panels import PanelFrontEnd
 
 from copilot_magic.chat.turn import Turn
 from copilot_magic.markdown.render import render
-from copilot_magic.notebook.panel.view import (
-    PAGES,
-    PIECE,
-    LiveTurn,
-    pieces,
-    saved_pages,
-    turn_state,
-)
+from copilot_magic.notebook.panel.growing import PIECE
+from copilot_magic.notebook.panel.turns import LiveTurn, turn_state
 from copilot_magic.views.whole import joined
 
 LATE = "See [here] and 😀.\n\nMore *words*.\n\n[here]: https://example.org/\n"
@@ -84,11 +78,6 @@ def test_a_message_has_so_much_and_no_more() -> None:
     assert len(sizes) > 5 and max(sizes) <= PIECE
 
 
-def test_pieces_are_whole_blocks() -> None:
-    assert pieces(["aa", "bb", "cccccc", "d"], 4) == ["aabb", "cccccc", "d"]
-    assert pieces([]) == []
-
-
 def test_the_state_of_a_turn_says_what_a_reader_should_know() -> None:
     turn = Turn("<b>?", answer="half", status="failed", error="It broke", model="m")
     state = turn_state(turn)
@@ -104,22 +93,3 @@ def test_what_is_attached_is_named() -> None:
     assert turn_state(Turn("?", parts=(picture,), objects=({"name": "a.png"},)))["attached"] == [
         "a.png"
     ]
-
-
-def saved(count: int, size: int = 10) -> list[str]:
-    turns = [
-        turn_state(Turn(f"<i>{n}", answer="x", status="complete", id=str(n))) for n in range(count)
-    ]
-    return saved_pages([{**turn, "html": "x" * size} for turn in turns], "a <talk>")
-
-
-def test_a_page_that_is_full_does_not_change_any_more() -> None:
-    before, after = saved(20, 5_000), saved(21, 5_000)
-    assert len(before) > 1 and before[:-1] == after[: len(before) - 1]
-    assert len(saved(300, 5_000)) == PAGES
-    assert saved(0) == []
-
-
-def test_a_page_shows_what_users_wrote_as_text() -> None:
-    (page,) = saved(2)
-    assert "&lt;i&gt;0" in page and "a &lt;talk&gt;" in page and "<i>" not in page
