@@ -26,8 +26,8 @@ from ...session.watching import News
 from ...text import one_line
 from ...wire.chunks import Waiting
 from ..shell import Notebook
-from .asking import PanelAsking, error_lines, fault_line
 from .growing import Message
+from .queue import PromptQueue, error_lines, fault_line
 from .showing import Showing
 
 __all__ = ["PanelWorker"]
@@ -72,7 +72,7 @@ class PanelWorker:
         self._gone_at: float | None = None  # when the work ends, since the last view went away
         self._dirty: set[str] = set()  # the turns about which there is news in the inbox
         self._handled: deque[str] = deque(maxlen=200)
-        self._asking = PanelAsking(notebook, self._inbox.put, self._showing)
+        self._queue = PromptQueue(notebook, self._inbox.put, self._showing)
 
     # These are called in the kernel's thread, or in any other.
 
@@ -134,7 +134,7 @@ class PanelWorker:
                 pass
         finally:
             self._library.watchers.remove(self._hear)
-            self._asking.stop()
+            self._queue.stop()
 
     def _do_next(self) -> bool:
         """Wait for the next thing to do, and do it; return False if the work has ended."""
@@ -197,11 +197,11 @@ class PanelWorker:
         if kind == "ask" and prompt is not None:
             replaced = self.turn(message.get("replaces"))
             asked = replace(prompt, options=replace(prompt.options, model=self._showing.model))
-            self._asking.ask(
+            self._queue.ask(
                 conversation, name, lambda: session.ask(asked, conversation, replaces=replaced)
             )
         elif kind == "retry":
-            self._asking.ask(conversation, name, lambda: self._retry(conversation))
+            self._queue.ask(conversation, name, lambda: self._retry(conversation))
         elif kind == "undo":
             self._undo()
         elif kind == "new":
@@ -278,7 +278,7 @@ class PanelWorker:
                 self._take_error(turn, error_lines(news.error))
             showing.compare()
         if news.event is None:
-            self._asking.go_on()
+            self._queue.go_on()
 
     def _look(self) -> None:
         """Show the conversation that is to be shown now, as it is now."""

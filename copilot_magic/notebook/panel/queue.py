@@ -1,4 +1,4 @@
-"""The prompts of a chat panel: each is answered in a thread of its own."""
+"""The prompts of a chat panel, those that wait and those that are being answered."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..shell import Notebook
 from ..showing import keep_answer
 from .showing import Showing
 
-__all__ = ["PanelAsking", "error_lines", "fault_line"]
+__all__ = ["PromptQueue", "error_lines", "fault_line"]
 
 
 def error_lines(error: CopilotError) -> list[str]:
@@ -27,12 +27,15 @@ def error_lines(error: CopilotError) -> list[str]:
 
 
 def fault_line(error: Exception) -> str:
-    """Return the line for an error that no panel should ever meet."""
+    """Return one line for an unexpected error."""
     return one_line(f"The panel has failed: {type(error).__name__}: {error}")
 
 
-class PanelAsking:
-    """The prompts that a panel has on their way, one at a time in each conversation.
+class PromptQueue:
+    """The prompts of a panel: one at a time in each conversation, each in a thread of its own.
+
+    `session.places` keeps the order of threads, and a thread waits there. A prompt of a panel has
+    no thread while it waits: what it asks may depend on how the answer before it ends.
 
     Args:
         notebook: The notebook, whose last answer each of them becomes.
@@ -61,7 +64,7 @@ class PanelAsking:
         self.go_on()
 
     def go_on(self) -> None:
-        """Ask what waits no longer."""
+        """Ask the prompts whose conversation is free by now."""
         for held in list(self._held):
             conversation, name, make = held
             if self._is_busy(conversation):
@@ -79,7 +82,7 @@ class PanelAsking:
             ).start()
 
     def stop(self) -> None:
-        """Stop what this panel has asked, and forget what waits."""
+        """Stop what this panel has asked, and forget the prompts that wait."""
         self._held.clear()
         for exchange in list(self._exchanges):
             exchange.stop()
@@ -91,7 +94,7 @@ class PanelAsking:
         )
 
     def _drain(self, exchange: Exchange) -> None:
-        """Have it answered, in a thread of its own; what arrives is heard as news."""
+        """Receive the whole answer; the panel hears of it from the session's watchers."""
         try:
             with closing(exchange):
                 deque(exchange, maxlen=0)
