@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from importlib import import_module
 from importlib.resources import files
 from typing import Any
 
@@ -18,7 +17,7 @@ from ...markdown.render import root, stylesheet
 from ...text import one_line
 from ...views.view import in_kernel
 from ..asking import notebook_of
-from ..preloading import MODULES
+from ..preloading import load
 from ..shell import Notebook
 from .prompt import panel_prompt
 from .saved import PAGES
@@ -68,8 +67,7 @@ class ChatPanel(anywidget.AnyWidget):
             raise UsageError(
                 f"the height {one_line(height, 40)!r} is no length", "For example '36em' or '500px'"
             )
-        for module in MODULES:  # here, since threads that import at the same time get in the way
-            import_module(module)
+        load()  # here, since threads that import at the same time get in the way
         self._notebook: Notebook = notebook_of(get_ipython())[0].up_to_date()
         if isinstance(conversation, str):
             conversation = self._notebook.session.library.find_or_add(conversation)

@@ -23,7 +23,7 @@ from ...session.exchange import Exchange
 from ...session.library import Library
 from ...session.session import Session
 from ...session.watching import News
-from ...text import one_line
+from ...text import count_of, one_line
 from ...wire.chunks import Waiting
 from ..shell import Notebook
 from .growing import Message
@@ -311,8 +311,7 @@ def conversations_message(library: Library, text: str) -> Message:
 
 def _detail(turns: int, last_used: float, first_prompt: str) -> str:
     day = time.strftime("%Y-%m-%d %H:%M", time.localtime(last_used))
-    count = "1 turn" if turns == 1 else f"{turns} turns"
-    return f"{count} · {day} · {one_line(first_prompt, 60)}"
+    return f"{count_of(turns, 'turn')} · {day} · {one_line(first_prompt, 60)}"
 
 
 def _last_of(conversation: Conversation) -> Turn:
