@@ -11,7 +11,6 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from executing import Source
-from IPython.core.getipython import get_ipython
 
 from ..chat.answer import Answer
 from ..errors import UsageError
@@ -21,7 +20,7 @@ from .hints import with_hints
 from .namespace import Namespace
 from .pending import PendingAnswer
 from .prompting import answer_type, make_prompt, pictures_of
-from .shell import Notebook
+from .shell import Notebook, current_shell
 from .showing import show_exchange
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def ask(prompt: str, *, show: bool = True, **options: Any) -> Any:
     line = replace(line, image=pictures_of(line.image))
     if not prompt.strip():
         raise UsageError("the prompt is empty", "ask('…') needs some words")
-    shell = get_ipython()
+    shell = current_shell()
     is_cell = shell is not None and caller.f_locals is shell.user_ns
     how: dict[str, Any] = {
         "show": show,

@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from executing import Source
-from IPython.core.getipython import get_ipython
 
 from ..batch.batch import Batch
 from ..batch.items import Items
@@ -25,7 +24,7 @@ from .hints import with_hints
 from .interrupts import stop_first
 from .namespace import Namespace
 from .prompting import answer_type
-from .shell import Notebook
+from .shell import Notebook, current_shell
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -176,7 +175,7 @@ def _question(template: str, caller: FrameType, **how: Any) -> tuple[Notebook, Q
     """Return the notebook, and the question that a caller of `map_prompts` asks."""
     if not template.strip():
         raise UsageError("the template is empty", "Write a question")
-    shell = get_ipython()
+    shell = current_shell()
     notebook = notebook_of(shell)[0].up_to_date()
     is_cell = shell is not None and caller.f_locals is shell.user_ns
     local = None if is_cell else caller.f_locals

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.getipython import get_ipython
-
 from ..context.describe.failure import user_traceback
 from ..errors import RehearsalError, UsageError
 from ..text import count_of
@@ -22,8 +20,8 @@ from .rehearsing.forks import threaded_library
 from .rehearsing.plain import run_code
 from .rehearsing.reading import read
 from .rehearsing.rehearsal import Rehearsal, why_it_ended
-from .rehearsing.stage import detach, run_cell
 from .rehearsing.telling import Telling
+from .shell import current_shell
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -63,7 +61,7 @@ def rehearse(code: str, *, seconds: float = 30.0) -> Rehearsal:
         raise UsageError("the code must be text", "Give it as a string")
     if not seconds > 0:
         raise UsageError("seconds must be more than 0", "30 is usual")
-    shell = get_ipython()
+    shell = current_shell()
     if shell is not None:
         with with_hints():
             return rehearse_cell(shell, code, seconds)
@@ -81,6 +79,8 @@ def rehearse_cell(shell: InteractiveShell, code: str, seconds: float = 30.0) -> 
     Raises:
         RehearsalError: As for `rehearse`.
     """
+    from .rehearsing import stage  # noqa: F401  (the copy should load nothing)
+
     where = "this kernel" if hasattr(shell, "kernel") else "this session"
     return _rehearse(
         code, seconds, shell.user_ns, where, lambda t: _act_in_shell(t, code, shell, where)
@@ -180,6 +180,8 @@ def _act(telling: Telling, code: str, namespace: dict[str, Any]) -> None:
 
 def _act_in_shell(telling: Telling, code: str, shell: InteractiveShell, where: str) -> None:
     """Run code of IPython, and tell all about it."""
+    from .rehearsing.stage import detach, run_cell
+
     in_kernel = hasattr(shell, "kernel")
     capture = Capture(telling, has_buffer=not in_kernel, where=where)
     detach(shell, telling)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,16 @@ if TYPE_CHECKING:
     from .failures import Failure
     from .namespace import Namespace
 
-__all__ = ["Notebook"]
+__all__ = ["Notebook", "current_shell"]
+
+
+def current_shell() -> InteractiveShell | None:
+    """Return the IPython shell of this process, or None if there is none.
+
+    IPython is not imported to find out: a script does without it.
+    """
+    ipython = sys.modules.get("IPython.core.getipython")
+    return None if ipython is None else ipython.get_ipython()
 
 
 class Notebook:

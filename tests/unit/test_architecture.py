@@ -157,6 +157,18 @@ def test_the_repository_has_few_names_at_its_top() -> None:
     assert visible <= {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", *folders}
 
 
+def test_a_script_does_without_ipython() -> None:
+    code = (
+        "import sys\n"
+        "from copilot_magic import Batch, ChatClient, ask, imap_prompts, map_prompts, rehearse\n"
+        "print(sorted({name.partition('.')[0] for name in sys.modules}))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert not set(ast.literal_eval(result.stdout)) & {*SLOW, "IPython", "asyncio"}
+
+
 def test_loading_the_extension_imports_nothing_slow() -> None:
     code = (
         "import sys\n"

@@ -9,7 +9,6 @@ from typing import Any
 
 import anywidget
 import traitlets
-from IPython.core.getipython import get_ipython
 
 from ...chat.conversation import Conversation
 from ...errors import CopilotError, UsageError
@@ -18,7 +17,7 @@ from ...text import one_line
 from ...views.view import in_kernel
 from ..asking import notebook_of
 from ..preloading import load
-from ..shell import Notebook
+from ..shell import Notebook, current_shell
 from .prompt import panel_prompt
 from .saved import PAGES
 from .worker import PanelWorker
@@ -68,7 +67,7 @@ class ChatPanel(anywidget.AnyWidget):
                 f"the height {one_line(height, 40)!r} is no length", "For example '36em' or '500px'"
             )
         load()  # here, since threads that import at the same time get in the way
-        self._notebook: Notebook = notebook_of(get_ipython())[0].up_to_date()
+        self._notebook: Notebook = notebook_of(current_shell())[0].up_to_date()
         if isinstance(conversation, str):
             conversation = self._notebook.session.library.find_or_add(conversation)
         self._saved_ids: list[str] = []
