@@ -50,6 +50,7 @@ from typing import Any
 from .text import one_line
 
 __all__ = [
+    "COMMAND",
     "AlreadyServingError",
     "AnswerError",
     "AuthenticationError",

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from .errors import SettingError
 from .text import without_credentials
 
-__all__ = ["LOCAL_KEY", "LOCAL_MARK", "LOCAL_URL", "Settings", "is_loopback"]
+__all__ = ["DEFAULT_BASE_URL", "LOCAL_KEY", "LOCAL_MARK", "LOCAL_URL", "Settings", "is_loopback"]
 
 DEFAULT_BASE_URL = "http://localhost:1337/v1"
 # Set while this kernel serves its local model, so that the kernel's children can ask it too.

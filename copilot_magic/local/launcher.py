@@ -13,16 +13,7 @@ from .ports import Occupant, free_port, probe
 from .process import SERVER_COMMAND, LocalServer, PortLostError, launch
 from .weights import SMALL_MODEL_DEFAULTS, WEIGHTS, Report, fetch_weights
 
-__all__ = [
-    "DEFAULT_PORT",
-    "AlreadyRunning",
-    "LocalServer",
-    "Occupant",
-    "probe",
-    "running",
-    "start",
-    "stop",
-]
+__all__ = ["DEFAULT_PORT", "AlreadyRunning", "running", "start", "stop"]
 
 DEFAULT_PORT = 1337
 

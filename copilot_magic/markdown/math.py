@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLOSERS",
     "DOLLAR_FORMULA",
-    "FORMULA",
+    "NESTING",
     "block_formula",
     "block_formula_html",
     "formula_html",

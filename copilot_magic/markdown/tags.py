@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
 
-__all__ = ["DETAILS", "balance", "details", "footnote", "partial_tag", "tag"]
+__all__ = ["balance", "details", "footnote", "partial_tag", "tag"]
 
 DETAILS = 4_000
 """Length of the longest ``<details>`` that is folded, in characters: it is settled only when it is

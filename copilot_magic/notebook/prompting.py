@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..context.secrets.masker import Masker
     from ..context.typed.answer_type import AnswerType
 
-__all__ = ["CODE_ONLY", "answer_type", "make_prompt", "pictures_of"]
+__all__ = ["answer_type", "make_prompt", "pictures_of"]
 
 CODE_ONLY = (
     "Answer with Python code for the next cell of my notebook, in one fenced code block. "

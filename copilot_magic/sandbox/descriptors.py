@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-__all__ = ["HIGH", "detach", "raised"]
+__all__ = ["detach", "raised"]
 
 HIGH = 512
 """From here on is the descriptor of the reports: code that closes "all" from 3 to 255 misses it."""

@@ -21,7 +21,7 @@ from .inside import FAILED, FINISHED, OUT_OF_MEMORY, live
 from .limits import Ended, Limits, Report
 from .pools import openmp_limits
 
-__all__ = ["MOST_THREADS", "Interrupts", "run"]
+__all__ = ["run"]
 
 MOST_THREADS = 1000
 """How many threads a copy may have."""

@@ -11,7 +11,7 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["MOST_ENTRIES", "make", "remove", "too_large"]
+__all__ = ["free_space", "make", "remove", "too_large"]
 
 MOST_ENTRIES = 10_000
 """How many files and folders a copy may have."""

@@ -10,7 +10,7 @@ from ..errors import StoreError
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["APPLICATION_ID", "MIGRATIONS", "OTHER_FILE", "Migrations", "check_version", "migrate"]
+__all__ = ["MIGRATIONS", "OTHER_FILE", "Migrations", "check_version", "migrate"]
 
 Migrations = tuple[tuple[str, ...], ...]
 """The statements that lead from each version of the file to the next."""

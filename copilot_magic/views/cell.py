@@ -24,7 +24,7 @@ from .terminal import PlainView
 from .view import QUIET_START, Footer, WaitingLine
 from .whole import joined
 
-__all__ = ["DEFINITION", "MAX_INTERVAL", "MIN_INTERVAL", "RENDERED", "SHOWN", "CellView"]
+__all__ = ["DEFINITION", "MIN_INTERVAL", "RENDERED", "CellView"]
 
 MIN_INTERVAL = 0.05
 """Seconds between two paints that change little."""

@@ -16,7 +16,7 @@ from ..wire.chunks import Delta, Waiting
 from .printing import ERASE_LINE, write
 from .view import QUIET_START, Footer, WaitingLine, effects_mark, next_try
 
-__all__ = ["LineStyles", "PlainView", "TerminalView", "has_colours"]
+__all__ = ["BOLD", "DIM", "RESET", "LineStyles", "PlainView", "TerminalView", "has_colours"]
 
 # Select Graphic Rendition (ECMA-48).
 BOLD, DIM, CODE, RESET = "\x1b[1m", "\x1b[2m", "\x1b[36m", "\x1b[0m"

@@ -16,8 +16,8 @@ import pytest
 from environments import cached_environment
 
 from copilot_magic.local import launcher
-from copilot_magic.local.launcher import LocalServer
 from copilot_magic.local.ports import free_port
+from copilot_magic.local.process import LocalServer
 from copilot_magic.local.weights import WEIGHTS, fetch_weights
 
 GPT4FREE = "g4f[api]==8.8.6"

@@ -19,7 +19,7 @@ from batch_process import BatchProcess, wait_until
 from batch_server import BatchServer
 
 from copilot_magic.batch.workers import ExecutorWorkers
-from copilot_magic.local.launcher import LocalServer
+from copilot_magic.local.process import LocalServer
 from copilot_magic.settings import Settings
 
 ROWS = [f"row {number}" for number in range(200)]

@@ -11,7 +11,7 @@ from copilot_magic.chat.prompt import Options, Prompt
 from copilot_magic.client.client import ChatClient
 from copilot_magic.doctor import diagnose
 from copilot_magic.local import launcher
-from copilot_magic.local.launcher import LocalServer
+from copilot_magic.local.process import LocalServer
 from copilot_magic.session.session import Session
 from copilot_magic.settings import Settings
 from copilot_magic.wire.chunks import Delta

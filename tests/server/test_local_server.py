@@ -22,9 +22,9 @@ import pytest
 
 from copilot_magic.errors import AlreadyServingError, LauncherError, PortInUseError
 from copilot_magic.local import launcher
-from copilot_magic.local.launcher import AlreadyRunning, LocalServer, Occupant, probe
-from copilot_magic.local.ports import free_port
-from copilot_magic.local.process import launch
+from copilot_magic.local.launcher import AlreadyRunning
+from copilot_magic.local.ports import Occupant, free_port, probe
+from copilot_magic.local.process import LocalServer, launch
 from copilot_magic.local.weights import SMALL_MODEL_DEFAULTS, WEIGHTS
 
 pytestmark = pytest.mark.model

@@ -15,7 +15,7 @@ from copilot_magic.chat.prompt import Prompt
 from copilot_magic.context.typed.answer_type import AnswerType
 from copilot_magic.context.typed.loose_json import BREAKS_OFF
 from copilot_magic.errors import BadRequestError, ServerError
-from copilot_magic.local.launcher import LocalServer
+from copilot_magic.local.process import LocalServer
 from copilot_magic.session.session import Session
 from copilot_magic.settings import Settings
 

@@ -133,6 +133,20 @@ def test_a_file_holds_one_thing(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", FILES)
+def test_a_file_exports_what_other_files_import(file: str) -> None:
+    for node in ast.walk(ast.parse((PACKAGE / file).read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or not node.level or not node.module:
+            continue
+        path = (PACKAGE / file).parents[node.level - 1].joinpath(*node.module.split("."))
+        source = path.with_suffix(".py")
+        if source.is_file() and file != "__init__.py":
+            exported = re.search(r"^__all__ = (\[.*?\])", source.read_text("utf-8"), re.M | re.S)
+            assert exported is not None
+            names = {alias.name for alias in node.names if not alias.name.startswith("_")}
+            assert names <= set(ast.literal_eval(exported[1])), source.name
+
+
+@pytest.mark.parametrize("file", FILES)
 def test_requests_is_imported_by_its_own_name(file: str) -> None:
     """Two threads that import it from two ends, at the same time, get halves of it."""
     text = (PACKAGE / file).read_text("utf-8")

@@ -15,7 +15,7 @@ from .plain import describe_plain, is_plain
 from .source import describe_source, is_source
 from .xarrays import describe_labelled, is_labelled
 
-__all__ = ["BUDGET", "LONG_BUDGET", "Description", "describe"]
+__all__ = ["describe"]
 
 _Describer = Callable[[Any, int | None, Patience], Description]
 

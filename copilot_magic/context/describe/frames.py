@@ -13,7 +13,7 @@ from .outline import POLARS, is_frame, outline
 from .printer import Printer
 from .tables import COLUMNS, Column, Table, column_of, label, rendered, rows_shown
 
-__all__ = ["describe_frame", "is_described_frame"]
+__all__ = ["describe_frame", "is_described_frame", "memory"]
 
 # Text of a cell is not looked at beyond this.
 _TEXT = 200

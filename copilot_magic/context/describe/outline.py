@@ -7,7 +7,15 @@ from typing import Any
 from ...text import count_of, one_line
 from .foreign import Patience, Unanswered, defines, full_type_name, is_a, type_name
 
-__all__ = ["is_array_like", "is_frame", "is_labelled", "is_table_like", "outline", "shape_text"]
+__all__ = [
+    "POLARS",
+    "is_array_like",
+    "is_frame",
+    "is_labelled",
+    "is_table_like",
+    "outline",
+    "shape_text",
+]
 
 PANDAS = ("DataFrame", "Series", "Index")
 POLARS = ("DataFrame", "LazyFrame", "Series")

@@ -19,7 +19,7 @@ from .elements import Elements, elements_of
 from .foreign import Patience, Unanswered, is_a, is_kind, namespace, type_name
 from .outline import is_table_like, outline
 
-__all__ = ["Printed", "Printer"]
+__all__ = ["Printed", "Printer", "number_text"]
 
 WIDTH = 88
 

@@ -15,7 +15,7 @@ from typing import Any
 from ...errors import COMMAND, PictureError
 from ...text import one_line
 
-__all__ = ["LONGEST", "MOST_BYTES", "MOST_PIXELS", "PictureFile", "fit", "fit_image", "recognise"]
+__all__ = ["LONGEST", "MOST_BYTES", "PictureFile", "fit", "fit_image", "recognise"]
 
 LONGEST = 1_280
 """Pixels of the longer side at most. Larger pictures cost more tokens and rarely show more."""

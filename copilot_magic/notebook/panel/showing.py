@@ -17,7 +17,7 @@ from .growing import PIECE, Message, pieces, rendered_blocks
 from .saved import saved_pages
 from .turns import LiveTurn, turn_state
 
-__all__ = ["INTERVAL", "RATE", "Showing"]
+__all__ = ["Showing"]
 
 INTERVAL = 0.06
 """Least seconds between two messages with a part of an answer."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from copilot_magic.context.describe.describe import BUDGET, describe
+from copilot_magic.context.describe.describe import describe
+from copilot_magic.context.describe.description import BUDGET
 
 np = pytest.importorskip("numpy")
 

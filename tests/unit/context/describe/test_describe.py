@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot_magic.context.describe import foreign
-from copilot_magic.context.describe.describe import BUDGET, LONG_BUDGET, describe
-from copilot_magic.context.describe.description import LINE
+from copilot_magic.context.describe.describe import describe
+from copilot_magic.context.describe.description import BUDGET, LINE, LONG_BUDGET
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from copilot_magic.context.describe.describe import BUDGET, describe
-from copilot_magic.context.describe.description import LINE
+from copilot_magic.context.describe.describe import describe
+from copilot_magic.context.describe.description import BUDGET, LINE
 
 np = pytest.importorskip("numpy")
 pd = pytest.importorskip("pandas")
