@@ -90,10 +90,10 @@ def stylesheet(package: str = "copilot_magic.markdown", file: str = "answer.css"
     return re.sub(r" ?([{};,>]) ?|(?<=:) ", r"\1", css).replace(";}", "}").strip()
 
 
-def bundle(text: str, *, remote_images: bool = False) -> dict[str, str]:
+def bundle(text: str) -> dict[str, str]:
     """Return the MIME bundle that shows `text` in any front end."""
     return {
-        "text/html": root(render(text, remote_images=remote_images)),
+        "text/html": root(render(text)),
         "text/markdown": well_formed(text),
         "text/plain": printable(text),
     }

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["mention_code", "put_code", "put_tried", "warnings_for"]
 
+_LISTED = 5  # names in a warning; of further ones it says how many there are
+
 
 def put_code(notebook: Notebook, turn: Turn) -> list[str]:
     """Put the code of an answer into the next cell; return what the footer should mention."""
@@ -95,6 +97,6 @@ def warnings_for(notebook: Notebook, code: str, before: str = "") -> list[str]:
     return warnings
 
 
-def _listed(names: list[str], most: int = 5) -> str:
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:_LISTED])
+    return f"{shown} and {len(names) - _LISTED} more" if len(names) > _LISTED else shown

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,11 +47,11 @@ def copy_path(path: str) -> str:
 
 
 @contextmanager
-def opened(path: str, *, mode: str = "rw") -> Iterator[sqlite3.Connection]:
+def opened(path: str) -> Iterator[sqlite3.Connection]:
     """Open an existing file by SQLite, with no regard to what is in it."""
     import sqlite3
 
-    uri = f"{Path(path).absolute().as_uri()}?mode={mode}"
+    uri = f"{Path(path).absolute().as_uri()}?mode=rw"
     with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
         yield connection
 
@@ -159,18 +159,11 @@ class Copier:
     Args:
         path: The conversation file.
         interval: Seconds from one copy to the next.
-        copy: Makes the copy.
     """
 
-    def __init__(
-        self,
-        path: str,
-        interval: float = COPY_INTERVAL,
-        copy: Callable[[str], None] = keep_copy,
-    ) -> None:
+    def __init__(self, path: str, interval: float = COPY_INTERVAL) -> None:
         self._path = path
         self._interval = interval
-        self._copy = copy
         self._next_look = time.time() + min(interval, _HOUR)
         self._first_look = True
         self._thread: threading.Thread | None = None
@@ -212,4 +205,4 @@ class Copier:
         import sqlite3
 
         with suppress(sqlite3.Error, OSError):
-            self._copy(self._path)
+            keep_copy(self._path)

@@ -62,13 +62,12 @@ def readable(text: str) -> str:
     return printable(_ADDRESS.sub("", _COLOUR.sub("", text)))
 
 
-def cut_middle(text: str, budget: int, whole: int | None = None) -> tuple[str, str]:
+def cut_middle(text: str, budget: int) -> tuple[str, str]:
     """Return the text with its middle left out, and what was left out; "" if it fits.
 
     Args:
         text: The text.
         budget: Most characters to keep. A line that says what was cut comes on top of that.
-        whole: How long the text is with what was cut out of its middle before.
     """
     if len(text) <= budget:
         return text, ""
@@ -80,7 +79,7 @@ def cut_middle(text: str, budget: int, whole: int | None = None) -> tuple[str, s
     if 0 <= (start := tail.find("\n")) < len(tail) * 0.2:
         tail = tail[start + 1 :]
     count = len(text) - len(head) - len(tail)
-    left_out = f"{count:,} of {whole or len(text):,} characters left out"
+    left_out = f"{count:,} of {len(text):,} characters left out"
     return f"{head}\n… {left_out} …\n{tail}".strip("\n"), left_out
 
 
