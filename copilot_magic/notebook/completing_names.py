@@ -1,6 +1,6 @@
 """Tab completion of the user's own names: in ``{{…``, and as values of ``--as`` and ``--image``.
 
-Nothing of the user's is called; attributes of plain names are read, as IPython does.
+No code of the user's is called; attributes of plain names are read, as IPython does.
 """
 
 from __future__ import annotations

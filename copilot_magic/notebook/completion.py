@@ -68,7 +68,7 @@ class _Offers:
 
 
 def _offered(notebook: Notebook, offers: _Offers, before: list[str]) -> list[str]:
-    """Return what may come after the words `before`, the magic's name first."""
+    """Return what may follow the words `before`, of which the first is the magic's name."""
     from .arguments import option_names
     from .commands import COMMANDS
 

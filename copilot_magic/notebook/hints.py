@@ -49,7 +49,7 @@ _OLLAMA = "http://localhost:11434/v1"
 
 
 def _way(what: str, *commands: str) -> str:
-    """Return a way out: what it does, and below it the commands, to be copied as they stand."""
+    """Return a way out: what it does, and below it the commands, ready to be copied."""
     return "\n".join([f"{what}:", *(f"{COMMAND}{command}" for command in commands)])
 
 
@@ -65,7 +65,7 @@ _PROVIDERS = _way("See which providers there are", "%copilot providers")
 
 @contextmanager
 def with_hints() -> Iterator[None]:
-    """Let the errors of a magic say which magic comes next, and an interrupt be one line."""
+    """Make the errors of a magic name the magic to use next, and show an interrupt in one line."""
     with one_interrupt():
         try:
             yield

@@ -94,7 +94,7 @@ def _rehearse(
     where: str,
     act: Callable[[Telling], None],
 ) -> Rehearsal:
-    """Let a copy `act`, and return what became of it."""
+    """Have a copy `act`, and return the result."""
     from ..sandbox.copy import run_in_copy
     from ..sandbox.limits import Limits
 
@@ -221,7 +221,7 @@ def _tell(
 
 
 def _is_denied(error: BaseException) -> bool:
-    """Say whether an error may come of what the copy is not allowed to do."""
+    """Say whether an error may be due to something that the copy is not allowed to do."""
     return any(_is_refusal(each) for each in _chain(error))
 
 

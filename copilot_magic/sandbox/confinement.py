@@ -1,4 +1,4 @@
-"""What is done in a copy, step by step, before any code runs in it that may be hostile."""
+"""The confinement of a copy, step by step, before any code runs in it that may be hostile."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Plan:
 
 
 def detach_from_parent(plan: Plan) -> int:
-    """Let go of all that is the parent's; return the highest descriptor.
+    """Let go of everything that belongs to the parent; return the highest descriptor.
 
     Raises:
         OSError: Something could not be done, so nothing must be run.

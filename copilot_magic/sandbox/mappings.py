@@ -58,7 +58,7 @@ class Mapping:
 
     @property
     def is_device(self) -> bool:
-        """Say whether it is no memory, but a device or a queue of the kernel's."""
+        """Say whether it is not memory, but a device or a queue of the kernel."""
         in_dev = self.path.startswith("/dev/") and not self.path.startswith(_MEMORY)
         return in_dev or self.path.startswith(_NO_FILE)
 

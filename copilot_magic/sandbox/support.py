@@ -107,7 +107,7 @@ def _try() -> str:
 
 
 def _misdeeds(file: str) -> list[str]:
-    """Try what a copy must not do, past Python; return what was not refused, or did not work."""
+    """Try, past Python, what a copy must not do; return what was not refused, or did not work."""
     libc = ctypes.CDLL(None, use_errno=True)
     path = os.fsencode(file)
 

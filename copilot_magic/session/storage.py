@@ -1,4 +1,4 @@
-"""The conversation file as a session uses it: whatever happens to it, prompts are answered."""
+"""The conversation file as a session uses it: prompts are answered even if it fails."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Storage:
             return self._failed(error)
 
     def keep_private(self, turn_id: str) -> None:
-        """Let no file get this turn: it was asked while nothing was to be kept."""
+        """Keep this turn out of every file: it was asked while nothing was to be kept."""
         self._private.add(turn_id)
 
     def grow(self, turn_id: str, answer: str, reasoning: str) -> list[str]:

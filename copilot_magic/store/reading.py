@@ -1,4 +1,4 @@
-"""What is read of the conversation file; also if it is damaged, as far as it can be read."""
+"""The reading half of the store, which also reads what it can of a damaged file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A turn as the values of its row, and back, with whatever a damaged row still says."""
+"""A turn as the values of its row, and back; of a damaged row, whatever can still be read."""
 
 from __future__ import annotations
 

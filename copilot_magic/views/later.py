@@ -1,4 +1,4 @@
-"""What is shown when its cell has ended: a late output, and an answer that is shown at once."""
+"""Views for after a cell has ended: a late output, and an answer shown as a whole."""
 
 from __future__ import annotations
 

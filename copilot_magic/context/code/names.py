@@ -100,7 +100,7 @@ def overwritten_names(
     Args:
         source: The cell.
         namespace: The user's namespace.
-        but: Names that are to be bound anew, such as those of the cell that is replaced.
+        but: Names that may be bound anew, such as those of the cell that is replaced.
     """
     names = names_in(source)
     return [

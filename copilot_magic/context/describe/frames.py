@@ -142,7 +142,7 @@ def _column_facts(value: Any, names: list[str], printer: Printer) -> list[str]:
 
 
 def memory(size: int) -> str:
-    """Return a number of bytes as people say it."""
+    """Return a number of bytes with a unit, such as ``1.5 MB``."""
     amount, unit = float(size), "bytes"
     for larger in ("kB", "MB", "GB", "TB"):
         if amount < 1000:

@@ -131,7 +131,7 @@ def _at_most(figure: Any, pixels: int) -> Iterator[None]:
 
 
 def _drawn(figure: Any) -> Any:
-    """Return the box around all that is drawn, in inches, as the inline backend cuts it out."""
+    """Return the box around all that is drawn, in inches, as the inline backend crops it."""
     box = figure.get_tightbbox().padded(_MARGIN)
     most = _LARGEST * max(figure.get_size_inches())
     # NaN compares as false.

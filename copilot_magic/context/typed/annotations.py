@@ -80,7 +80,7 @@ def form_of(annotation: Any, within: tuple[Any, ...] = ()) -> Form:
 
 
 def is_annotation(annotation: object) -> bool:
-    """Say whether `annotation` can stand for a type at all: 5, or a table, cannot."""
+    """Say whether `annotation` can name a type at all: 5, or a table, cannot."""
     if annotation is None or isinstance(annotation, type | str):
         return True
     modules = ("typing", "types", "typing_extensions", "annotationlib")

@@ -27,7 +27,7 @@ _EVENTS = ("pre_execute", "pre_run_cell", "post_execute", "post_run_cell")
 
 
 def detach(shell: InteractiveShell, telling: Telling) -> None:
-    """Let the shell tell what it would show, and reach neither front end nor history.
+    """Make the shell report what it would show, and reach neither front end nor history.
 
     Nothing of this can be undone: the process is a copy, and ends after one cell.
     """
@@ -97,7 +97,7 @@ async def _in_loop(shell: Any, code: str) -> Any:
 
 
 def _mute_kernel(kernel: Any) -> None:
-    """Let nothing that the kernel sends arrive anywhere, whoever sends it."""
+    """Drop everything that the kernel sends, whoever sends it."""
     if kernel is None:
         return
 
@@ -115,7 +115,7 @@ def _mute_kernel(kernel: Any) -> None:
 
 
 def _take_displays(shell: Any, telling: Telling) -> None:
-    """Let everything displayed be told, and the cell's results as well."""
+    """Report everything that is displayed, and the cell's results."""
 
     def publish(data: Any, metadata: Any = None, *args: Any, **more: Any) -> None:
         transient = more.get("transient") or {}
@@ -147,7 +147,7 @@ def _take_displays(shell: Any, telling: Telling) -> None:
 
 
 def _forget_history(shell: Any) -> None:
-    """Let `In` and `Out` go on, and nothing be written to the history file or to a log."""
+    """Keep `In` and `Out` going, and write nothing to the history file or to a log."""
     history = shell.history_manager
     history.db_input_cache_lock = threading.Lock()
     history.db_output_cache_lock = threading.Lock()
@@ -196,7 +196,7 @@ class _Stored:
 
 
 def _refuse_questions(shell: Any) -> None:
-    """Let nothing wait for the user, who does not see the copy, in any of the other ways to ask."""
+    """Refuse the other ways to ask the user, who does not see the copy."""
     kernel = getattr(shell, "kernel", None)
     if kernel is not None:
         kernel.raw_input = kernel.getpass = kernel._input_request = builtins.input
@@ -205,7 +205,7 @@ def _refuse_questions(shell: Any) -> None:
 
 
 def _refuse_commands(shell: Any, telling: Telling) -> None:
-    """Refuse ``!commands`` by their names, and the end of the kernel."""
+    """Refuse ``!commands``, naming each, and the end of the kernel."""
 
     def refusing(what: str) -> Callable[..., Any]:
         def refuse(command: object = "", *args: Any, **kwargs: Any) -> Any:
