@@ -60,7 +60,7 @@ class Job:
     provider: int = 0
     schema: Mapping[str, Any] | None = None
     repaired: bool = False
-    # What came of it.
+    # The result.
     done: bool = field(default=False, init=False)
     value: Any = field(default=None, init=False)
     error: CopilotError | None = field(default=None, init=False)

@@ -12,7 +12,7 @@ __all__ = ["Pace", "Ticket"]
 
 _MINUTE = 60.0
 
-# What an answer takes, in tokens, until the first ones have told.
+# Tokens that an answer is expected to take, until the first answers are there.
 _FIRST_GUESS = 500
 
 # Seconds to wait after a refusal that does not say how long; twice as long after each further one.
@@ -217,7 +217,7 @@ class Pace:
     def _is_over_total(self, tokens: int) -> bool:
         """Say whether the total does not allow a prompt, given what is reserved now."""
         knows_answers = self._answers or self._max_tokens is not None
-        # A guess must not keep the first prompt of all from being asked.
+        # A guess must not prevent the very first prompt.
         needed = self.estimate(tokens) if self.in_flight or knows_answers else tokens
         return self.spent() + needed > self._max_tokens_total
 

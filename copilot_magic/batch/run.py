@@ -40,7 +40,7 @@ __all__ = ["Run"]
 
 # The same failure of so many rows, and no answer at all, ends a run.
 _SAME_FAILURES = 20
-# Longest wait, in seconds, before a look around: Windows sees no interrupt while it waits.
+# Longest wait in seconds: Windows sees no interrupt while it waits.
 _LOOK_INTERVAL = 1.0
 
 

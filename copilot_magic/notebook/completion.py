@@ -64,7 +64,7 @@ class _Offers:
             with ChatClient(settings) as client:
                 self._names[settings.base_url, kind] = getattr(client, kind)()
         except CopilotError:
-            pass  # the next prompt will say it; a Tab should not
+            pass  # the next prompt says it; pressing Tab should not
 
 
 def _offered(notebook: Notebook, offers: _Offers, before: list[str]) -> list[str]:

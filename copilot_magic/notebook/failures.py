@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Failure", "Failures"]
 
-# The user ended the cell, or the process. What is left of a debugger is no failure either.
+# The user ended the cell, or the process. Leaving a debugger is no failure either.
 _ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 # By name, because their modules take long to load.
 _OTHER_ENDS = {"CancelledError", "BdbQuit"}

@@ -43,7 +43,7 @@ from .interrupts import one_interrupt, without_traceback
 __all__ = ["CONTINUE", "next_step", "with_hints"]
 
 CONTINUE = "%copilot continue"
-# Typed into a cell, a key would be saved with the notebook.
+# A key that is typed into a cell is saved with the notebook.
 _KEY = 'import os, getpass; os.environ["COPILOT_API_KEY"] = getpass.getpass()'
 _OLLAMA = "http://localhost:11434/v1"
 

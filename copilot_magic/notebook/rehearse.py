@@ -100,7 +100,7 @@ def _rehearse(
 
     limits = Limits(seconds=seconds, output=_OUTPUT)
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
-        with suppress(Exception):  # what waits in them would be written by the copy, too
+        with suppress(Exception):  # what is buffered in them would be written by the copy, too
             stream.flush()  # type: ignore[union-attr]
 
     def work(report: Report) -> None:

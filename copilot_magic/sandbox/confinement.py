@@ -69,7 +69,7 @@ def detach_from_parent(plan: Plan) -> int:
     gc.freeze()  # no garbage of the parent's is collected here, and no page of its objects copied
     _reset_signals(plan.signals)
     os.setsid()
-    with suppress(OSError):  # a process that has more rights than its user
+    with suppress(OSError):  # a process with more rights than its user
         _write("/proc/self/oom_score_adj", "1000")
     # While a file that is mapped can still be opened.
     make_private(plan.limits.memory)

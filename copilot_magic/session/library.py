@@ -222,7 +222,7 @@ class Library:
     def _add(self, conversation: Conversation) -> Conversation:
         conversation.system = conversation.system or self._settings.system
         self._known[conversation.conversation_id] = conversation
-        self.watchers.tell(News())  # who looks, waits for the lock
+        self.watchers.tell(News())  # looking means waiting for the lock
         return conversation
 
     def _find(self, name: str) -> Conversation | None:

@@ -162,7 +162,7 @@ class Storage:
         first, self._unwritten = self._unwritten is None, error
         if not first:
             return []
-        with self._lock:  # that it cannot be read goes without saying
+        with self._lock:  # it is clear that it cannot be read
             self._notes = [note for note in self._notes if str(error) not in note]
         return [f"from here on this conversation is not kept: {error}"]
 

@@ -45,7 +45,7 @@ class Reading:
     damage: StoreError | None
     _database: Database
     _missed: Missed
-    # When each conversation was last used, as far as this process knows; it tells others' writes.
+    # When each conversation was last used, as far as this process knows: this shows others' writes.
     _seen: dict[str, float]
     _begun: dict[str, str]
 

@@ -44,7 +44,7 @@ class Writing:
     _growth: Growth
     _copier: Copier
     _missed: Missed
-    # When each conversation was last used, as far as this process knows; it tells others' writes.
+    # When each conversation was last used, as far as this process knows: this shows others' writes.
     _seen: dict[str, float]
     # The conversation of each turn that has begun and not ended.
     _begun: dict[str, str]

@@ -122,7 +122,7 @@ def _is_there(namespace: Collection[str], name: str, module: str, attribute: str
     loaded = sys.modules.get(module)
     if not attribute:
         return loaded is value
-    # Not by `getattr`: a module may import at that.
+    # Not by `getattr`: that may make a module import something.
     found = vars(loaded).get(attribute) if loaded is not None else None
     return found is value or sys.modules.get(f"{module}.{attribute}") is value
 

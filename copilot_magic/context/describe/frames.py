@@ -184,7 +184,7 @@ def _polars_values(series: Any, at: list[int]) -> list[Any]:
     """Return values as Python's, without the rest of very long texts and lists."""
     dtype = str(series.dtype)
     if dtype.startswith(("List", "Array", "Struct", "Object", "Binary")):
-        # One by one: a list stays a Polars series then, of any length.
+        # One by one, so that a list stays a Polars series, however long.
         return [_short_list(series[position]) for position in at]
     some = series if len(at) == len(series) else series.gather(at)
     if dtype == "String":

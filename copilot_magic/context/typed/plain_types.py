@@ -219,7 +219,7 @@ class Moment(Form):
     def _read(self, value: Any, path: str) -> Any:
         if not isinstance(value, str) or (self._kind is datetime and len(value) <= 10):
             raise misfit(path, self.words, value)
-        # Python 3.10 knows no "Z".
+        # Python 3.10 does not read "Z".
         iso = f"{value[:-1]}+00:00" if value.endswith(("Z", "z")) else value
         try:
             return self._kind.fromisoformat(iso)

@@ -39,7 +39,7 @@ def detach(shell: InteractiveShell, telling: Telling) -> None:
     for event in _EVENTS:
         callbacks = shell.events.callbacks[event]
         callbacks[:] = [each for each in callbacks if _module(each) in _HOOKS]
-    # A handler of the parent's loop would hear of the copy's signals.
+    # A handler of the parent's loop would be told of the copy's signals.
     with suppress(ValueError):
         signal.set_wakeup_fd(-1)
 
@@ -62,7 +62,7 @@ def run_cell(shell: Any, code: str) -> BaseException | None:
     # Drawing up a traceback takes IPython longer than most cells run.
     shell.showtraceback, shell._showtraceback = show_error, show_traceback
     shell._format_exception_for_storage = lambda *args, **kwargs: {}
-    # Some versions have counted the running cell by now, others count it at its end.
+    # Some versions have counted the running cell already, others count it at its end.
     shell.execution_count = shell.displayhook.prompt_count + 1
     asyncio.events._set_running_loop(None)
     loop = asyncio.SelectorEventLoop()
