@@ -1,4 +1,4 @@
-"""Find out, step by step, why a prompt gets no answer."""
+"""The doctor: why a prompt gets no answer, found out step by step."""
 
 from __future__ import annotations
 

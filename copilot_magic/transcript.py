@@ -92,7 +92,7 @@ def to_markdown(
         parts += [f"*{remark}*" for remark in remarks(turn)]
         origin = ", ".join(_escaped(name) for name in (turn.model, turn.provider) if name)
         parts.append(f"**Assistant** ({origin})" if origin else "**Assistant**")
-        # Before the answer: who reads it should know.
+        # Before the answer, so that its reader knows.
         if mark := _mark(turn):
             parts.append(f"*{_escaped(mark)}*")
         if turn.schema and turn.answer:

@@ -24,7 +24,7 @@ Guard = Callable[[Callable[[], None]], AbstractContextManager[None]]
 
 
 class Batch(Sequence[Any]):
-    """The answers of a batch: a sequence, one element a row, in their order.
+    """The answers of a batch: a sequence with one element for each row, in order.
 
     Args:
         question: What is asked.
@@ -68,7 +68,7 @@ class Batch(Sequence[Any]):
     def usage(self) -> Mapping[str, int]:
         """Return the tokens used, as the server counted them, second tries included.
 
-        What was known from earlier runs has cost nothing.
+        Answers kept from earlier runs cost nothing.
         """
         return dict(self._usage)
 
@@ -88,7 +88,7 @@ class Batch(Sequence[Any]):
         ]
 
     def retry(self) -> Batch:
-        """Ask about the rows that have no answer once more, and return this batch.
+        """Ask again about the rows without an answer, and return this batch.
 
         Raises:
             UsageError: The settings do not allow asking.
@@ -150,7 +150,7 @@ class Batch(Sequence[Any]):
         self.answers[position], self.errors[position] = row.answer, row.error
 
     def _end(self, run: Run, asked: Sequence[int]) -> None:
-        """Take over what a run has done by its end."""
+        """Record the results of a run that has ended."""
         for place, row in run.unfinished():
             self._put(asked[place], row)
         self.stopped = run.fatal

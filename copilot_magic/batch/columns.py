@@ -10,12 +10,12 @@ __all__ = ["plain", "series_of"]
 
 
 def plain(answer: Any) -> Any:
-    """Return an answer as a table holds it: a text without what else is known about it."""
+    """Return an answer as a table holds it: of an `Answer`, only the text."""
     return str.__str__(answer) if isinstance(answer, str) else answer
 
 
 def series_of(answers: Sequence[Any], index: Any = None) -> Any:
-    """Return answers as a pandas Series; whole numbers stay so, also if some are missing."""
+    """Return answers as a pandas Series; integers stay integers even if some are missing."""
     values = [plain(answer) for answer in answers]
     kinds = {type(value) for value in values}
     nullable = {int: "Int64", bool: "boolean"}

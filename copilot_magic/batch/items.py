@@ -1,4 +1,4 @@
-"""The rows of a batch: what can be iterated over, and how the answers find their way back."""
+"""The rows of a batch: what can be iterated over, and how the answers get back to it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def is_missing(item: object) -> bool:
 
 
 def _index_of(source: Any, count: int | None) -> Any:
-    """Return the first so many labels of a pandas object, None of any other one."""
+    """Return the first labels of a pandas object; None for anything else."""
     if _is(source, "pandas", "Series") or _is(source, "pandas", "DataFrame"):
         return source.index[:count]
     return None

@@ -1,4 +1,4 @@
-"""One distinct prompt of a batch: what is asked, how often it was, and what came of it."""
+"""One distinct prompt of a batch: what it asks, how often it was tried, and the result."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class Job:
         key: The key of its exact request.
         content: What it asks.
         rows: The positions of the rows that ask it.
-        tokens: Its own size, about.
+        tokens: About how many tokens it has.
         tries: How often it has failed.
-        refusals: How often the server has refused it as one too many.
+        refusals: How often the server has refused it because there were too many.
         provider: Which of the providers is asked next.
         schema: What its answer must fit, if that has changed for the second try.
         repaired: Its answer did not fit the type, and it is asked for the second time.
@@ -60,13 +60,13 @@ class Job:
     provider: int = 0
     schema: Mapping[str, Any] | None = None
     repaired: bool = False
-    # What came of it.
+    # The result.
     done: bool = field(default=False, init=False)
     value: Any = field(default=None, init=False)
     error: CopilotError | None = field(default=None, init=False)
 
     def finish(self, value: Any = None, error: CopilotError | None = None) -> None:
-        """Note what came of it; it is not asked again."""
+        """Record its result; it is not asked again."""
         self.done, self.value, self.error = True, value, error
 
 
@@ -117,7 +117,7 @@ class Form:
         return Job(hashed.hexdigest(), content, [row], len(text_of(content)) // _PER_TOKEN + 1)
 
     def request(self, job: Job) -> dict[str, Any]:
-        """Return the fields of a job's own in its request."""
+        """Return the fields in the request that are the job's own."""
         own: dict[str, Any] = {
             "provider": self.providers[job.provider],
             "messages": [*self._before, {"role": "user", "content": job.content}],

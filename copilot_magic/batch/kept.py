@@ -1,4 +1,4 @@
-"""The answers of earlier runs, as a run uses them: without the file it goes on all the same."""
+"""The answers of earlier runs; if their file fails, a run goes on without it."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ __all__ = ["Pace", "Ticket"]
 
 _MINUTE = 60.0
 
-# What an answer takes, in tokens, until the first ones have told.
+# Tokens that an answer is expected to take, until the first answers are there.
 _FIRST_GUESS = 500
 
 # Seconds to wait after a refusal that does not say how long; twice as long after each further one.
@@ -131,11 +131,11 @@ class Pace:
         return tokens + _FIRST_GUESS
 
     def paused(self) -> float:
-        """Return for how many seconds nothing goes out after `refuse` or `pause`; 0.0 if it may."""
+        """Return for how many seconds nothing may go out after `refuse` or `pause`."""
         return max(0.0, self._paused_until - self._clock())
 
     def begin(self, tokens: int) -> Ticket:
-        """Take note that a prompt of about `tokens` goes out, and reserve what it may take."""
+        """Record that a prompt of about `tokens` goes out, and reserve what it may take."""
         now = self._clock()
         ticket = Ticket(self._begun, now, tokens, self.estimate(tokens))
         self._begun += 1
@@ -149,7 +149,7 @@ class Pace:
         return ticket
 
     def end(self, ticket: Ticket, used: int | None, *, failed: bool = False) -> None:
-        """Take note that a prompt has ended.
+        """Record that a prompt has ended.
 
         Args:
             ticket: What `begin` returned for it.
@@ -191,11 +191,11 @@ class Pace:
         self.pause(wait)
 
     def pause(self, seconds: float) -> None:
-        """Let nothing go out for so long; a longer pause that has begun already stays."""
+        """Let nothing go out for so long; a longer pause that is in force already stays."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def _settle(self, ticket: Ticket, used: int | None) -> None:
-        """End a prompt, and put what it took in the place of the estimate."""
+        """End a prompt, and replace the estimate by what it took."""
         if not ticket.on_its_way:
             raise ValueError("this prompt has ended already")
         took = ticket.tokens if used is None else max(0, used)
@@ -217,7 +217,7 @@ class Pace:
     def _is_over_total(self, tokens: int) -> bool:
         """Say whether the total does not allow a prompt, given what is reserved now."""
         knows_answers = self._answers or self._max_tokens is not None
-        # A guess must not keep the first prompt of all from being asked.
+        # A guess must not prevent the very first prompt.
         needed = self.estimate(tokens) if self.in_flight or knows_answers else tokens
         return self.spent() + needed > self._max_tokens_total
 

@@ -30,10 +30,10 @@ _COUNT = "{n_fmt} prompts [{elapsed}, {rate_noinv_fmt}{postfix}]"
 class Progress:
     """A progress bar: a widget in a notebook, text in a terminal, a few lines in a log.
 
-    One thread uses it. Whoever opens it closes it in any case, and it stays as it was then.
+    For one thread. Always close it: it then stays as it is.
 
     Args:
-        total: How many prompts there are; None if nobody knows.
+        total: How many prompts there are; None if that is not known.
         shown: Whether there is anything to see.
         file: Where text goes; standard error by default.
         interval: Seconds between two paints; by default what fits the place.
@@ -102,7 +102,7 @@ class Progress:
         self._paint(at_once=begins)
 
     def close(self) -> None:
-        """Show the state reached, and leave it there."""
+        """Show the final state, and leave it there."""
         bar, self._bar = self._bar, None
         if bar is not None:
             self._waits_for = ""

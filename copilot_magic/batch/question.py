@@ -1,4 +1,4 @@
-"""What a batch asks, of whom and within which limits; a run for some rows is made of it."""
+"""What a batch asks, of whom and within which limits; a run asks it about some rows."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Plan(NamedTuple):
         prompts: How many rows there are.
         distinct: How many different prompts they make.
         known: How many of those are answered already.
-        tokens: How many tokens the other ones have, about; their answers come on top.
+        tokens: About how many tokens the others have; their answers come on top.
         first: What the first prompt says, or None if there is none.
     """
 
@@ -75,7 +75,7 @@ class Plan(NamedTuple):
 
 
 class _Nobody:
-    """Nobody watches."""
+    """A watcher that shows nothing."""
 
     def advance(self, *, failed: bool = False, known: bool = False, tokens: int = 0) -> None:
         """Show nothing."""
@@ -94,7 +94,7 @@ class Question:
         options: What the batch sets for itself.
         wanted: The type of the answers, or None.
         limits: How fast and how far it may go.
-        executor: Who runs the workers; None has threads of this process do it.
+        executor: Who runs the workers; None means threads of this process.
         resume: Use the answers of earlier runs.
     """
 
@@ -113,7 +113,7 @@ class Question:
 
         Args:
             items: The rows.
-            watcher: Who shows how far it is.
+            watcher: Who shows the progress.
             window: How many rows may wait to be handed out; None is no limit.
         """
         limits = self.limits

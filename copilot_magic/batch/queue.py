@@ -26,7 +26,7 @@ class JobQueue:
 
     @property
     def first(self) -> Job | None:
-        """Return the job that goes out next, if there is one now."""
+        """Return the job that goes out next; None if none may go out now."""
         while self._later and self._later[0][0] <= time.monotonic():
             self._ready.appendleft(heapq.heappop(self._later)[2])
         return self._ready[0] if self._ready else None
@@ -37,15 +37,15 @@ class JobQueue:
         return len(self._ready)
 
     def add(self, job: Job) -> None:
-        """Add a job behind all others."""
+        """Add a job at the end."""
         self._ready.append(job)
 
     def put_back(self, job: Job) -> None:
-        """Put a job in front of all others."""
+        """Put a job back at the front."""
         self._ready.appendleft(job)
 
     def put_off(self, job: Job, seconds: float) -> None:
-        """Add a job that must not go out before so many seconds from now."""
+        """Add a job that must not go out until `seconds` from now."""
         heapq.heappush(self._later, (time.monotonic() + seconds, next(self._numbers), job))
 
     def pop(self) -> Job:

@@ -1,4 +1,4 @@
-"""What the answers of a batch stand for: their text, or a value of the type that is wanted."""
+"""The answers of a batch as their text, or as a value of the type that is wanted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Reader:
         self._wanted = wanted
 
     def value_of(self, completion: Completion) -> Any:
-        """Return an answer as users hold it, or its value if a type is wanted.
+        """Return an answer as users get it, or its value if a type is wanted.
 
         Raises:
             ValueError: It is not of that type.
@@ -53,7 +53,7 @@ class Reader:
         return total if isinstance(total, int) else None
 
     def repair(self, job: Job, completion: Completion, problem: str) -> TypedAnswerError | None:
-        """Let a job ask once more for an answer that fits; return the error if it has already."""
+        """Let a job ask once more for an answer that fits; return the error if it already has."""
         assert self._wanted is not None
         if job.repaired:
             return self._wanted.misfit(problem)

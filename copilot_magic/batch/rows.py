@@ -25,7 +25,7 @@ class Rows:
         items: The rows.
         template: What is asked about each.
         form: Makes a job of it.
-        watcher: Who shows how far the run is.
+        watcher: Who shows the progress.
         window: How many rows may wait for their answers, or for that of one before them; None is
             no limit.
 

@@ -40,7 +40,7 @@ __all__ = ["Run"]
 
 # The same failure of so many rows, and no answer at all, ends a run.
 _SAME_FAILURES = 20
-# Longest wait, in seconds, before a look around: Windows sees no interrupt while it waits.
+# Longest wait in seconds: Windows sees no interrupt while it waits.
 _LOOK_INTERVAL = 1.0
 
 
@@ -133,7 +133,7 @@ class Run:
             self._kept.close()
 
     def unfinished(self) -> Iterator[tuple[int, Row]]:
-        """Yield the rows that `rows` has not, with their positions, as far as they got."""
+        """Yield the rows that `rows` did not, with their positions, answered or not."""
         for position, item, job in self._rows.waiting():
             yield position, Row(item, job.value, job.error or (None if job.done else self.fatal))
 
@@ -145,7 +145,7 @@ class Run:
         return self._rows.all_read and not self._queue
 
     def _patience(self) -> float:
-        """Return the seconds until something may go out, or a look around is due."""
+        """Return the seconds to wait for an answer before something else may be due."""
         if self._can_read():
             return 0.0
         waits = [_LOOK_INTERVAL, self._queue.until_due()]
@@ -154,7 +154,7 @@ class Run:
         return max(0.0, min(waits))
 
     def _read(self) -> None:
-        """Read rows until there is enough to do, or as many as there may be."""
+        """Read rows until there is enough to do, or the window is full."""
         while self._can_read():
             jobs = self._rows.read(self._workers.capacity)
             self.distinct += len(jobs)
@@ -308,7 +308,7 @@ class Run:
 
 
 def _outcomes(numbers: list[int], ended: Future[list[Outcome]]) -> list[Outcome]:
-    """Return what came of the prompts of a task.
+    """Return the outcomes of the prompts of a task.
 
     Raises:
         UsageError: The settings do not allow asking: all other prompts would meet the same.

@@ -22,7 +22,7 @@ _LEFT = '<td style="text-align: left">'
 
 
 class Shown(Protocol):
-    """A batch, as far as its summary needs it."""
+    """What a summary needs to know of a batch."""
 
     items: list[Any]
     answers: list[Any]
@@ -47,7 +47,7 @@ class Shown(Protocol):
 
 
 def summary_of(batch: Shown) -> str:
-    """Return how a batch stands, in one line."""
+    """Return the state of a batch, in one line."""
     if batch.plan is not None:
         plan = batch.plan
         parts = [f"{count_of(plan.prompts, 'prompt')}, {plan.distinct:,} distinct"]

@@ -117,7 +117,7 @@ class Template:
         return content_of("\n\n".join(blocks), parts)
 
     def _said_by(self, item: object) -> str:
-        """Return the words of a row that is a prompt itself; none if it is a picture."""
+        """Return the text of a row that is itself the prompt; none if it is a picture."""
         value = self._value(self._expressions[0], item)
         if self._picture(value) is not None:
             return ""

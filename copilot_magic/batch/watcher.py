@@ -1,4 +1,4 @@
-"""Whoever watches a run: a progress bar, or nobody."""
+"""The watcher of a run: a progress bar, or nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Watcher"]
 
 
 class Watcher(Protocol):
-    """Whoever shows how far a run is."""
+    """Something that shows the progress of a run."""
 
     def advance(self, *, failed: bool = False, known: bool = False, tokens: int = 0) -> None:
         """Show that one more row has ended."""

@@ -1,4 +1,4 @@
-"""What a worker does: it asks the prompts of one task, each once, and returns what came of them.
+"""What a worker does: it asks the prompts of one task, each once, and returns the outcomes.
 
 It runs in threads of this process, or in processes and on machines that have this package. What
 travels is small: the settings without a key, and the requests. Each worker takes the API key from
@@ -45,7 +45,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of asking one prompt once; neither an answer nor an error if it was not asked.
+    """The outcome of asking one prompt once; no answer and no error if it was not asked.
 
     Attributes:
         number: The prompt's number.
@@ -66,7 +66,7 @@ class Outcome:
 def ask_task(task: Task) -> list[Outcome]:
     """Ask the prompts of a task and return their outcomes.
 
-    Once the server has refused one as one too many, those that have not begun are left unasked.
+    After the server has refused one because of too many requests, those not yet begun are left out.
 
     Raises:
         UsageError: The settings do not allow asking.

@@ -1,4 +1,4 @@
-"""Who asks the prompts: threads of this process, or the executor of some other engine."""
+"""Who asks the prompts: threads of this process, or somebody else's executor."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PER_THREAD = 2
 
 
 class Workers(Protocol):
-    """Whoever asks prompts.
+    """Something that asks prompts.
 
     Attributes:
         capacity: How many prompts they take at once.

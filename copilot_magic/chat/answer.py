@@ -1,4 +1,4 @@
-"""The answer as users hold it: a string that knows where it came from."""
+"""The answer as users get it: a string that knows where it came from."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ class Answer(str):
 
     @property
     def done(self) -> bool:
-        """Return True: what is still arriving in the background is no answer yet."""
+        """Return True: it has ended, which a `PendingAnswer` may not have."""
         return True
 
     def wait(self, timeout: float | None = None) -> Answer:
-        """Return this answer; so a cell need not know whether it has ended by now."""
+        """Return this answer, as a `PendingAnswer` does when it has ended."""
         return self
 
     @property

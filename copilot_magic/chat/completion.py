@@ -1,4 +1,4 @@
-"""A whole answer to one prompt that belongs to no conversation, as a batch asks them."""
+"""A whole answer to one prompt outside any conversation, as batches ask them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The turns of one conversation: which of them stand, and what follows from asking one again."""
+"""The turns of one conversation, and what changes when one of them is asked again."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Conversation:
                 self._forget_thread(replaces.thread)
 
     def end(self, turn: Turn, replaced: Turn | None = None) -> int:
-        """Settle what follows from `turn` having ended; return how many answers that outdates.
+        """Record that `turn` has ended; return how many answers that makes outdated.
 
         If it received no answer, the turn it replaced gets its place back. Else the answers below
         it are outdated, unless it brought the same answer again. Its ``conversation`` object is
@@ -96,7 +96,7 @@ class Conversation:
             self._forget_thread(turn.thread)
 
     def update(self, newer: Conversation) -> None:
-        """Take over what another process has left; the servers' threads lack its turns.
+        """Take over the turns of another process; the servers' threads lack them.
 
         Turns that are on their way in this process stay what they are.
         """
@@ -120,7 +120,7 @@ class Conversation:
             turn.continuation = None
 
     def with_system(self, system: str) -> Conversation:
-        """Return a copy with this system message, for a look at what would be sent."""
+        """Return a copy with this system message, to preview what would be sent."""
         if system == self.system:
             return self
         with self._lock:

@@ -1,4 +1,4 @@
-"""What is asked: the text, the parts that go with it, and the options of one prompt."""
+"""One prompt: its text, the parts that go with it, and its options."""
 
 from __future__ import annotations
 

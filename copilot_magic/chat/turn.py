@@ -17,7 +17,7 @@ Status = Literal["streaming", "complete", "interrupted", "failed"]
 
 def new_id() -> str:
     """Return a random UUID (version 4) as text."""
-    import uuid  # it takes longer to load than all of this wing
+    import uuid  # it takes longer to load than this whole wing
 
     return str(uuid.uuid4())
 

@@ -189,7 +189,7 @@ class ChatClient:
     def recognise(self) -> None:
         """Ask the server briefly whether it is gpt4free, and note that in the dialect.
 
-        Without an answer it stays unknown; what is wrong will be seen when it is asked a prompt.
+        Without an answer it stays unknown; a prompt will find out what is wrong.
         """
         if self._dialect.gpt4free is not None or self.stopped:
             return

@@ -70,7 +70,7 @@ class Connections:
         return mine.kept if self._keep else Routes(1)
 
     def leave(self, call: Call, routes: Routes) -> None:
-        """Take out a call that has ended, and close its routes if they are its own."""
+        """Remove a call that has ended, and close its routes if they are its own."""
         self._mine().calls.discard(call)
         if not self._keep:
             routes.close()

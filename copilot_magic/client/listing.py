@@ -65,7 +65,7 @@ def names_in(listed: Any) -> list[str]:
 
 
 def are_providers(listed: Any) -> bool:
-    """Say whether this is gpt4free's list of providers; other servers have other objects there."""
+    """Say whether this is gpt4free's list of providers; other servers send something else."""
     return isinstance(listed, list) and any(
         isinstance(item, dict) and item.get("object") == "provider" for item in listed
     )

@@ -1,4 +1,4 @@
-"""The way to a URL: its proxy, its certificates, and connections that belong to a call at a time.
+"""The way to a URL: its proxy, its certificates, and connections for one call at a time.
 
 requests knows what the environment says about proxies and certificates, and urllib3 holds the
 connections. Both are prepared once, since that takes longer than a request.

@@ -1,4 +1,4 @@
-"""What an object was like when it went into a prompt, so that a later change can be told.
+"""What an object was like when it went into a prompt, so that a later change is noticed.
 
 A fingerprint is a small dict that JSON can hold. Making one costs the same for any size of object.
 """
@@ -31,7 +31,7 @@ _NAMED = 5  # columns that are named in a change
 
 
 def fingerprint(value: object) -> dict[str, Any]:
-    """Return the fingerprint of an object; empty if it cannot be told whether it changes."""
+    """Return the fingerprint of an object; empty if changes to it cannot be noticed."""
     patience = Patience(together=2.0)
     try:
         return patience.ask(lambda: _fingerprint(value, patience), "its values")

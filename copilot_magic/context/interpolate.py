@@ -117,7 +117,7 @@ def _ends(text: str, start: int) -> Iterator[int]:
 
 
 def one_expression(expression: str) -> str:
-    """Return source that is one expression for Python, also if it goes over several lines."""
+    """Return the source as one expression, even if it goes over several lines."""
     return f"({expression}\n)" if "\n" in expression else expression
 
 

@@ -27,7 +27,7 @@ class TooSlow(Exception):
 class Expired(BaseException):
     """What ends a call from inside: no `except Exception` of the foreign code catches it.
 
-    Whoever catches everything between two nested limits must let it pass.
+    Code that catches everything between two nested limits must let it pass.
     """
 
 
@@ -104,7 +104,7 @@ class _Thread(Generic[T]):
         self._thread = threading.Thread(target=self._run, name="copilot-describe", daemon=True)
 
     def result(self, seconds: float) -> T:
-        """Run the call and return its result; leave it behind when it takes too long."""
+        """Run the call and return its result; abandon it if it takes too long."""
         deadline = time.monotonic() + seconds
         self._thread.start()
         try:

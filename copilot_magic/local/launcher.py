@@ -109,7 +109,7 @@ def start(
 
 
 def _already(own: LocalServer, model: Path | None, port: int | None) -> AlreadyRunning:
-    """Return our own running server if it is the one that is asked for."""
+    """Return our own running server if it is what the caller asks for."""
     if model in (None, own.path) and port in (None, own.port):
         return AlreadyRunning(own.base_url, own)
     raise AlreadyServingError(

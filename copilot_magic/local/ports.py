@@ -87,7 +87,7 @@ def get_models(base_url: str, api_key: str = "", timeout: float = 30.0) -> Model
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that is free at this moment."""
+    """Return a port of 127.0.0.1 that is free right now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

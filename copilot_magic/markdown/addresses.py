@@ -32,7 +32,7 @@ def is_mail(address: str) -> bool:
 
 
 def is_on_web(address: str) -> bool:
-    """Say whether every browser takes the address for one of HTTP or HTTPS with a host."""
+    """Say whether every browser reads the address as HTTP or HTTPS with a host."""
     found = _WEB.fullmatch(address)
     if not found:
         return False

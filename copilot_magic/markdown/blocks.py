@@ -56,7 +56,7 @@ _SAVED_GROWTH = 50_000
 
 
 def _is_blank(text: str) -> bool:
-    """Say whether there is nothing in `text`, as CommonMark sees it: a form feed is something."""
+    """Say whether `text` is blank in CommonMark's sense: a form feed is not."""
     return not text.strip(" \t\n")
 
 
@@ -84,7 +84,7 @@ class Blocks:
         self._start_afresh()
 
     def _start_afresh(self) -> None:
-        """Forget what was known about the lines, because they begin with another block now."""
+        """Forget what was known about the lines: they begin with another block now."""
         self._enough = PART  # the size at which to look for a cut
         self._closing_fence: re.Pattern[str] | None = None  # if the lines are a code block
         self._continues: re.Pattern[str] | None = None  # a line that continues their last block
@@ -129,7 +129,7 @@ class Blocks:
         return self._settle(len(self._lines))
 
     def tail(self, line: str) -> str:
-        """Return the HTML of all blocks for now, shown as what they will probably become.
+        """Return the HTML of all blocks, shown as what they will probably become.
 
         Args:
             line: The start of the next line.
@@ -192,7 +192,7 @@ class Blocks:
         return html
 
     def _settle_plainly(self) -> str:
-        """Return all blocks as they are written, because they took too much work."""
+        """Return all blocks as plain text, because they took too much work."""
         html = self._plain()
         self._forget(len(self._lines))
         return html

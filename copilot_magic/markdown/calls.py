@@ -1,4 +1,4 @@
-"""What the calls in a Python syntax tree do; looking at it is linear in its size."""
+"""What the calls in a Python syntax tree do, found out in time linear in its size."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ class Calls:
         )
 
     def _is_target(self, node: ast.expr | None) -> bool:
-        """Say whether something can be written to an argument, and that is no memory."""
+        """Say whether an argument can be written to, and is not in memory."""
         if node is None or (isinstance(node, ast.Constant) and not isinstance(node.value, str)):
             return False
         return not any(_IN_MEMORY.fullmatch(name) for name in self._names.of(node))

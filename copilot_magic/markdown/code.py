@@ -72,7 +72,7 @@ def code_block_html(token: Token, env: MutableMapping[str, Any]) -> str:
 
 
 def _new_effects(token: Token, language: str, env: MutableMapping[str, Any]) -> list[str]:
-    """Return the effects of a code block, or of a part of one that those before do not have."""
+    """Return the effects of a code block, or those that a part of one adds."""
     if env.get("tail"):
         return []  # More of the code will come.
     names = str(token.attrs.get("class", ""))

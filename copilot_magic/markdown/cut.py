@@ -145,7 +145,7 @@ def _size(lines: Sequence[str]) -> int:
 
 
 def _continues(line: str, prefix: str) -> bool:
-    """Say whether the line is in the blocks whose first line began with the prefix."""
+    """Say whether the line continues the blocks whose first line began with the prefix."""
     return line.startswith(prefix) or (
         len(line) >= len(prefix)
         and all(

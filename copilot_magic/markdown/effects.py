@@ -1,6 +1,6 @@
-"""What code in an answer would do beyond computing, told from its syntax tree.
+"""What code in an answer would do besides computing, told from its syntax tree.
 
-It is a hint for the reader, not a defence: code that hides what it does is not found out.
+It is a hint for the reader, not a defence: code that hides what it does is not caught.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _INDENT = re.compile(r"[ \t]*")
 
 
 def is_python(language: str) -> bool:
-    """Say whether the name on a fence means Python, or leaves it open."""
+    """Say whether the name on a fence means Python, or could."""
     return language.lower() in _PYTHON
 
 
@@ -175,7 +175,7 @@ class CodeEffects:
         return found
 
     def _trees(self, code: str) -> Iterator[ast.Module]:
-        """Parse the code, or its statements, or their lines: as much of it as can be parsed."""
+        """Parse the code, or else its statements, or else their lines."""
         tree = self._parsed(code)
         if tree or self._must_parse:
             self._is_python = tree is not None
@@ -225,7 +225,7 @@ def _pieces(code: str) -> Iterator[str]:
 
 
 def _opened(code: str) -> str:
-    """Return code that begins inside of blocks with headers of such blocks before it."""
+    """Return code that begins inside of blocks, with headers for them before it."""
     levels: list[str] = []
     for line in code.splitlines():
         indent = _INDENT.match(line).group()  # type: ignore[union-attr]

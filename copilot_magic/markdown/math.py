@@ -153,7 +153,7 @@ def block_formula(state: StateBlock, start: int, end_line: int, silent: bool) ->
 
 
 def formula_html(tex: str, opener: str) -> str:
-    """Return a formula for MathJax to find, or as code if it is unsafe or too much for it."""
+    """Return a formula for MathJax to find; as code if it is unsafe or too much for MathJax."""
     if opener.startswith("\\b"):
         source = tex
     else:

@@ -47,7 +47,7 @@ class Names:
         self._known: dict[ast.AST, list[str]] = {}
 
     def forget(self) -> None:
-        """Look again at expressions, because what stood for something may stand for more."""
+        """Forget what expressions stood for, because they may stand for more now."""
         self._known.clear()
 
     def bind(self, node: ast.AST) -> None:

@@ -1,4 +1,4 @@
-"""A whole Markdown text as safe HTML, and what goes around it.
+"""A whole Markdown text as safe HTML, with its root element and style sheet.
 
 What a model writes is not to be trusted: the page that shows it controls the kernel. Raw HTML
 becomes text, links lead to the web or to mail only, images become links unless the user allows
@@ -53,7 +53,7 @@ class CodeBlock(str):
 def render(text: str, *, remote_images: bool = False) -> str:
     """Return `text` as safe HTML, without the root element.
 
-    Link definitions count for the whole text, also for what is before them.
+    Link definitions count for the whole text, including what is before them.
 
     Args:
         text: Markdown of any origin.

@@ -126,7 +126,7 @@ class Stream:
         return settled
 
     def _wrap_at(self, line: str) -> int:
-        """Return where to wrap the line, 0 for not (or not yet)."""
+        """Return where to wrap the line; 0 if nowhere, or not yet."""
         if len(line) <= LINE:
             return 0
         if not self._blocks.in_code and (found := _BREAK.match(line, 0, LINE)):

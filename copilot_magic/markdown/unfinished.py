@@ -64,7 +64,7 @@ def show_unfinished(state: StateCore) -> None:
 
 
 def complete(text: str) -> str:
-    """Return the text with its open emphasis, code, links and formulas closed."""
+    """Return the text with open emphasis, code, links and formulas closed."""
     text = text.rstrip()
     emphasis: list[str] = []  # the marks that are open
     brackets: list[int] = []

@@ -37,7 +37,7 @@ class Work:
         self.spent = 0.0
 
     def earn(self, steps: float) -> None:
-        """Add steps to the account, as far as there is room."""
+        """Add steps to the account, up to its limit."""
         self.left = min(self._most, max(self.left, 0) + steps)
 
     def spend(self, steps: float, keep: float = 0) -> None:

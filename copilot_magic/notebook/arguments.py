@@ -1,4 +1,4 @@
-"""What may stand on the lines of ``%%copilot`` and ``%copilot``: options, words, their types."""
+"""The lines of ``%%copilot`` and ``%copilot``: options, words and their types."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Parser(argparse.ArgumentParser):
         self._see = see
 
     def error(self, message: str) -> NoReturn:
-        """Raise what is wrong with the arguments, and name the option that was probably meant."""
+        """Raise an error that says what is wrong, and names the option that was probably meant."""
         from difflib import get_close_matches
 
         unknown = re.search(r"unrecognized arguments: (--\S+)", message)
@@ -108,7 +108,7 @@ class PromptLine:
     def parse_cell(cls, line: str, cell: str) -> tuple[PromptLine, str]:
         """Return the options of a ``%%copilot`` cell and its prompt.
 
-        The prompt is the body of the cell. If there is none, it is what stands on the line; with
+        The prompt is the body of the cell. If there is none, it is the rest of the line; with
         ``--error`` alone, it asks for the reason.
 
         Raises:

@@ -123,7 +123,7 @@ def _open_views(notebook: Notebook, job: Job, count: int) -> list[View]:
 
 
 def _open_failure(notebook: Notebook, prompt: str) -> Callable[[list[str]], None]:
-    """Return what shows, in the cell that runs now, why there is no answer."""
+    """Return what later shows, in the cell that is running now, why there is no answer."""
     if notebook.shell is None:
         return lambda lines: None
     if notebook.renders:
@@ -137,7 +137,7 @@ def _open_failure(notebook: Notebook, prompt: str) -> Callable[[list[str]], None
 
 
 def _lines_of(error: BaseException) -> list[str]:
-    """Return what a cell that failed would show; nothing of our own code."""
+    """Return what a cell that failed would show, without our own code."""
     if isinstance(error, CopilotError):
         return error._render_traceback_()
     return [one_line(f"{type(error).__name__}: {error}", 500)]

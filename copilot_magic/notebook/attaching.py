@@ -86,7 +86,7 @@ def failure_attached(failure: Failure, mask: Mask = _as_it_is) -> list[Attachmen
 
 
 def error_of_user(failure: Failure) -> BaseException:
-    """Return what the user's code raised, not our error that says so."""
+    """Return what the user's code raised, rather than our error about it."""
     error = failure.error
     return error.__cause__ or error if isinstance(error, ExpressionError) else error
 
@@ -108,7 +108,7 @@ def _called_cells(error: BaseException, source: str, mask: Mask) -> list[Attachm
 
 
 def variables_attached(failure: Failure, variables: Mapping[str, Any]) -> list[Attachment]:
-    """Return, in brief, the data that the failed code uses: what a correction has to know."""
+    """Return brief descriptions of the data that the failed code uses, for a correction."""
     source = getattr(failure.error, "expression", "") or failure.source
     used = [name for name in names_in(source).uses if name in variables]
     data = [name for name in used if not _is_code(variables[name])]
@@ -123,7 +123,7 @@ def variables_attached(failure: Failure, variables: Mapping[str, Any]) -> list[A
 
 
 def _names_attached(variables: Mapping[str, Any]) -> list[Attachment]:
-    """Return the names of the user's variables: one of them was probably meant."""
+    """Return the names of the user's variables, one of which was probably meant."""
     names = [name for name in variables if not name.startswith("_") and name not in ("In", "Out")]
     listed = [f"{name} ({type(variables[name]).__name__})" for name in names[-NAMES:]]
     if not listed:

@@ -1,4 +1,4 @@
-"""Text that is printed in a terminal from another thread, without tearing what is there."""
+"""Text printed in a terminal from another thread, without disturbing what is there."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class BetweenCells:
             self._shell.events.register("post_run_cell", self._after_cell)
 
     def stop(self) -> None:
-        """Print what is held, and nothing any more."""
+        """Print what is held back, and nothing after that."""
         if self._watching:
             self._watching = False
             self._shell.events.unregister("pre_run_cell", self._before_cell)

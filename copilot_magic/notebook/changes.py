@@ -16,7 +16,7 @@ __all__ = ["changes_since"]
 
 
 def changes_since(turn: Turn, namespace: Namespace) -> list[str]:
-    """Return a line for each object of a prompt that is another one now.
+    """Return a line for each object of a prompt that has changed.
 
     Only variables and their attributes are looked at: a call might do something.
     """

@@ -1,4 +1,4 @@
-"""Code from an answer, into the next cell: never run, always shown first."""
+"""Code from an answer, put into the next cell: it is shown there, and never run for the user."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ def _python_in(answer: str) -> str:
 
 
 def mention_code(notebook: Notebook, turn: Turn) -> list[str]:
-    """Return what the footer should mention of code that no cell can get any more.
+    """Return what the footer should mention of code that is too late for the next cell.
 
-    The next cell is filled by the one that asks, while it runs.
+    A cell can fill the next one only while it runs.
     """
     if turn.cut_off:
         return ["the code is cut off"]
@@ -84,7 +84,7 @@ def warnings_for(notebook: Notebook, code: str, before: str = "") -> list[str]:
     Args:
         notebook: Where it would run.
         code: The code.
-        before: The code that it replaces: what that overwrites is no news.
+        before: The code that it replaces; what that overwrites is not mentioned.
     """
     variables = notebook.namespace.variables
     warnings = []

@@ -1,4 +1,4 @@
-"""The commands of ``%copilot``: a function each, with its arguments and its line of help."""
+"""The commands of ``%copilot``: for each a function, its arguments and a line of help."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Command:
         return f"%copilot {self.name} {self.arguments}".rstrip()
 
     def expect_arguments(self, words: list[str]) -> list[str]:
-        """Return the arguments that `words` give, those left out being empty.
+        """Return the arguments in `words`; those left out are empty.
 
         Raises:
             UsageError: There are too few, or too many.

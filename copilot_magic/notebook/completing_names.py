@@ -1,6 +1,6 @@
 """Tab completion of the user's own names: in ``{{…``, and as values of ``--as`` and ``--image``.
 
-Nothing of the user's is called; attributes of plain names are read, as IPython does.
+No code of the user's is called; attributes of plain names are read, as IPython does.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def complete_expression(expression: str, variables: Mapping[str, object]) -> tup
     if plain is None or plain[1][:1].isdigit():
         return [], ""
     own = sorted(name for name in variables if name.isidentifier())
-    # All functions of Python would hide the few names that somebody looks for.
+    # All of Python's functions would hide the few names that the user is looking for.
     others = sorted(set(dir(builtins)) - set(own)) if plain[1] else []
     return _without_private(_fitting([*own, *others], plain[1]), plain[1]), plain[1]
 

@@ -64,11 +64,11 @@ class _Offers:
             with ChatClient(settings) as client:
                 self._names[settings.base_url, kind] = getattr(client, kind)()
         except CopilotError:
-            pass  # the next prompt will say it; a Tab should not
+            pass  # the next prompt says it; pressing Tab should not
 
 
 def _offered(notebook: Notebook, offers: _Offers, before: list[str], fragment: str) -> list[str]:
-    """Return what may come after the words `before`, the magic's name first, for `fragment`."""
+    """Return what may follow the words `before` (the magic's name first), for `fragment`."""
     from .arguments import option_names
     from .commands import COMMANDS
 

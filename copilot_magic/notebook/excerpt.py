@@ -11,7 +11,7 @@ __all__ = ["KEPT", "Excerpt"]
 KEPT = 10_000
 """Characters that are kept of the beginning, and of the end."""
 
-# Escape sequences of terminals (ECMA-48): CSI, OSC and its kin, and the short ones.
+# Terminal escape sequences (ECMA-48): CSI, OSC and similar strings, and short ones.
 _ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"
 )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Failure", "Failures"]
 
-# The user ended the cell, or the process. What is left of a debugger is no failure either.
+# The user ended the cell, or the process. Leaving a debugger is no failure either.
 _ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 # By name, because their modules take long to load.
 _OTHER_ENDS = {"CancelledError", "BdbQuit"}
@@ -45,7 +45,7 @@ class Failures:
     and neither does a prompt that fails: that is no error of the user's code, and the error before
     it can still be explained when the server is back.
 
-    What a magic shows without letting the cell fail, as ``%run`` does, counts as well.
+    An error that a magic shows without failing the cell, as ``%run`` does, counts as well.
 
     The exception is kept until then or until the next failure, as ``sys.last_value`` keeps it, so
     the objects of its frames are kept, too; those of one failure at most.
@@ -137,7 +137,7 @@ class Failures:
 
 
 def _remembered() -> BaseException | None:
-    """Return the exception that was shown last, as Python remembers it."""
+    """Return the exception that was shown last, which Python keeps."""
     error = getattr(sys, "last_value", None)
     return error if isinstance(error, BaseException) else None
 

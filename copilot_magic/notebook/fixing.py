@@ -105,7 +105,7 @@ def _code_in(turn: Turn) -> str:
 
 
 def _with_expression(source: str, expression: str, corrected: str) -> str:
-    """Return a prompt's cell with an expression replaced wherever it stands in double braces."""
+    """Return a prompt's cell with an expression replaced wherever it is in double braces."""
     braces = re.compile(r"\{\{\s*" + re.escape(expression) + r"\s*\}\}")
     return braces.sub(lambda _: f"{{{{{corrected}}}}}", source)
 

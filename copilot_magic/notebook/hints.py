@@ -43,13 +43,13 @@ from .interrupts import one_interrupt, without_traceback
 __all__ = ["CONTINUE", "next_step", "with_hints"]
 
 CONTINUE = "%copilot continue"
-# Typed into a cell, a key would be saved with the notebook.
+# A key that is typed into a cell is saved with the notebook.
 _KEY = 'import os, getpass; os.environ["COPILOT_API_KEY"] = getpass.getpass()'
 _OLLAMA = "http://localhost:11434/v1"
 
 
 def _way(what: str, *commands: str) -> str:
-    """Return a way out: what it does, and below it the commands, to be copied as they stand."""
+    """Return a way out: what it does, and below it the commands, ready to be copied."""
     return "\n".join([f"{what}:", *(f"{COMMAND}{command}" for command in commands)])
 
 
@@ -65,7 +65,7 @@ _PROVIDERS = _way("See which providers there are", "%copilot providers")
 
 @contextmanager
 def with_hints() -> Iterator[None]:
-    """Let the errors of a magic say which magic comes next, and an interrupt be one line."""
+    """Make the errors of a magic name the magic to use next, and show an interrupt in one line."""
     with one_interrupt():
         try:
             yield

@@ -54,7 +54,7 @@ class Cell:
 def cells_before(shell: InteractiveShell | None, count: int) -> list[Cell]:
     """Return the last `count` cells that ran before the running one, oldest first.
 
-    Empty cells do not count, nor those that only ask us or manage us.
+    Empty cells do not count, nor do those that only use this extension.
     """
     if shell is None:
         return []
@@ -78,7 +78,7 @@ def cells_before(shell: InteractiveShell | None, count: int) -> list[Cell]:
 
 
 def is_ours(source: str) -> bool:
-    """Say whether a cell is empty, or only asks us or manages us."""
+    """Say whether a cell is empty, or only uses this extension."""
     return bool(_OUR_CELL.match(source)) or all(map(_OURS.fullmatch, source.split("\n")))
 
 
@@ -106,7 +106,7 @@ _recorders: dict[InteractiveShell, _Recorder] = {}
 
 
 def record_outputs(shell: InteractiveShell) -> Callable[[], None]:
-    """Keep what the cells of a shell print and display; return what ends that."""
+    """Keep what the cells of a shell print and display; return a function that ends that."""
     recorder = _recorders[shell] = _Recorder(shell)
     events = (("pre_run_cell", recorder.start), ("post_run_cell", recorder.finish))
     for name, callback in events:

@@ -19,7 +19,7 @@ PATIENCE = 5.0
 def one_interrupt(
     is_ending: Callable[[], bool] = lambda: False, patience: float = PATIENCE
 ) -> Iterator[None]:
-    """Let the first interrupt through, and no other while that one is handled.
+    """Let the first interrupt through, and hold off others while it is handled.
 
     What is done at the end of an answer, such as storing it, would be left half-done by a second
     interrupt. An interrupt during an end that none has caused is raised when the block has ended.
@@ -86,7 +86,7 @@ def stop_first(
 
 
 def without_traceback(interrupt: KeyboardInterrupt, more: str = "") -> KeyboardInterrupt:
-    """Let IPython show an interrupt in one line, without the way through our code."""
+    """Make IPython show an interrupt in one line, without the frames of our code."""
 
     def render_traceback() -> list[str]:
         return [f"KeyboardInterrupt{more}"]

@@ -37,7 +37,7 @@ class CopilotMagics(Magics):
     Attributes:
         environment: The settings that the environment makes: the traits' defaults.
         notebook: What the magics work with.
-        cancel_preloading: Leaves the libraries of the first prompt to that prompt.
+        cancel_preloading: Stops importing ahead what the first prompt needs.
         stop_recording: Ends the record of what the cells print.
     """
 
@@ -147,7 +147,7 @@ def _announce(notebook: Notebook) -> None:
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Take everything back; loading again brings back the conversations and the local model."""
+    """Undo the loading; loading again brings back the conversations and the local model."""
     from .serving import stop_for_now
 
     manager = shell.magics_manager
@@ -170,7 +170,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def _as_asked(lines: list[str]) -> list[str]:
-    """Bring cells of one line to the magics that IPython would refuse or take for something else.
+    """Rewrite one-line cells that IPython would refuse, or take for something else.
 
     ``%%copilot`` gets a body, since IPython refuses cell magics without one. A question for
     ``%copilot`` that ends in a question mark would look up its last word in IPython's help.

@@ -105,7 +105,7 @@ def _assign(namespace: Namespace, target: str, batch: Batch, source: Any) -> Non
 
 
 def _present(namespace: Namespace, target: str, count: int) -> list[Any]:
-    """Return what a column holds already, or nothing for each row."""
+    """Return what a column holds already, or None for each row."""
     try:
         present = list(namespace.evaluate(target))  # type: ignore[call-overload]
     except Exception:  # noqa: BLE001  (there is no such column yet)

@@ -1,4 +1,4 @@
-"""An answer that is on its way in the background, as users hold it until it is there."""
+"""An answer on its way in the background, as users have it until it is there."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class PendingAnswer:
         self._cancel()
 
     def end(self, value: Any, error: BaseException | None = None) -> None:
-        """Take the value, or the error, that it ended with; whoever waits goes on."""
+        """Record the value, or the error, that it ended with, and wake whoever waits."""
         self._value, self._error = value, error
         self._done = True
         self._ended.release()

@@ -1,4 +1,4 @@
-"""Imports of what the first prompt needs: while the kernel is idle, after the cell that loads us.
+"""Imports of what the first prompt needs, made while the kernel is idle after loading.
 
 They run in the kernel's own thread, one module at a time, between its messages. In a thread of
 their own they would race with the imports of the next cell: two threads that import a package from
@@ -42,7 +42,7 @@ PAUSE = 0.02
 
 
 def preload_after_cell(shell: InteractiveShell) -> Callable[[], None]:
-    """Start the imports when the running cell has ended; return what prevents that.
+    """Start the imports when the running cell has ended; return a function that cancels them.
 
     Without an event loop, as in a terminal, the first prompt imports what it needs.
     """

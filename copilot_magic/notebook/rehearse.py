@@ -94,13 +94,13 @@ def _rehearse(
     where: str,
     act: Callable[[Telling], None],
 ) -> Rehearsal:
-    """Let a copy `act`, and return what became of it."""
+    """Have a copy `act`, and return the result."""
     from ..sandbox.copy import run_in_copy
     from ..sandbox.limits import Limits
 
     limits = Limits(seconds=seconds, output=_OUTPUT)
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
-        with suppress(Exception):  # what waits in them would be written by the copy, too
+        with suppress(Exception):  # what is buffered in them would be written by the copy, too
             stream.flush()  # type: ignore[union-attr]
 
     def work(report: Report) -> None:
@@ -221,7 +221,7 @@ def _tell(
 
 
 def _is_denied(error: BaseException) -> bool:
-    """Say whether an error may come of what the copy is not allowed to do."""
+    """Say whether an error may be due to something that the copy is not allowed to do."""
     return any(_is_refusal(each) for each in _chain(error))
 
 

@@ -71,7 +71,7 @@ def serve(notebook: Notebook, path: str | Path | None, port: int | None) -> None
 
 
 def _description(server: LocalServer) -> str:
-    """Return what to expect of the model: nobody is to take it for Copilot."""
+    """Return what to expect of the model, so that nobody takes it for Copilot."""
     if server.is_small_model:
         return "A tiny demo model on this machine, not Copilot: private and fast, but often wrong."
     return "A model on this machine, not Copilot."

@@ -107,7 +107,7 @@ class Notebook:
             self._background.cancel_earlier_run(*self.running_cell())
 
     def up_to_date(self) -> Notebook:
-        """Return this, with the settings as they are now."""
+        """Return this notebook, with the settings as they are now."""
         self._announce()
         settings = self._settings()
         if settings.system and settings.mask_secrets:

@@ -38,7 +38,7 @@ class Address(traitlets.Unicode):  # type: ignore[type-arg]
         return shown
 
 
-# By the annotations of Settings: a field of a new kind wants a line here.
+# By the annotations of Settings: a new type of field needs a line here.
 _KINDS: dict[str, Callable[..., traitlets.TraitType[Any, Any]]] = {
     "str": traitlets.Unicode,
     "str | None": lambda default, **more: traitlets.Unicode(default, allow_none=True, **more),

@@ -35,7 +35,7 @@ _AGAIN = "Correct it, and give the whole corrected code in one fenced block of P
 
 
 class Tried(NamedTuple):
-    """What came of trying.
+    """The result of trying.
 
     Attributes:
         answer: The answer whose code was tried last.
@@ -180,7 +180,7 @@ def _first_that_runs(
 def _asked_aside(
     notebook: Notebook, prompt: Prompt, exchange: Exchange, count: int
 ) -> Iterator[list[Future[Completion]]]:
-    """Ask the same prompt so often at once, beside the conversation."""
+    """Ask the same prompt several times at once, outside the conversation."""
     from ..client.client import ChatClient
 
     session = notebook.session

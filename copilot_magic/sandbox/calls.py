@@ -90,7 +90,7 @@ _NUMBERS = _numbers(_FREE + _OTHERS)
 
 
 def machine() -> str:
-    """Return the instruction set of this process, or an empty string if we do not know it."""
+    """Return the instruction set of this process, or an empty string if it is not listed here."""
     name = os.uname().machine if sys.platform == "linux" and sys.maxsize > 2**32 else ""
     return name if name in _NUMBERS else ""
 

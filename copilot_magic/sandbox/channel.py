@@ -69,7 +69,7 @@ class Outgoing:
         self._send(_frame("end", how))
 
     def _send(self, frame: bytes) -> None:
-        """Write a frame as a whole, whichever threads and signal handlers write at once."""
+        """Write a frame as a whole, even if threads and signal handlers write at the same time."""
         if self._writer == threading.get_ident():
             self._waiting.append(frame)  # a handler interrupts a write of its own thread
             return
@@ -136,7 +136,7 @@ class Incoming:
         del self._buffer[:position]
 
     def finish(self) -> None:
-        """Take note that nothing more comes."""
+        """Record that nothing more comes."""
         if self._buffer:
             self._break()
 

@@ -1,4 +1,4 @@
-"""What is done in a copy, step by step, before any code runs in it that may be hostile."""
+"""The confinement of a copy, step by step, before any code runs in it that may be hostile."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Plan:
 
 
 def detach_from_parent(plan: Plan) -> int:
-    """Let go of all that is the parent's; return the highest descriptor.
+    """Let go of everything that belongs to the parent; return the highest descriptor.
 
     Raises:
         OSError: Something could not be done, so nothing must be run.
@@ -69,7 +69,7 @@ def detach_from_parent(plan: Plan) -> int:
     gc.freeze()  # no garbage of the parent's is collected here, and no page of its objects copied
     _reset_signals(plan.signals)
     os.setsid()
-    with suppress(OSError):  # a process that has more rights than its user
+    with suppress(OSError):  # a process with more rights than its user
         _write("/proc/self/oom_score_adj", "1000")
     # While a file that is mapped can still be opened.
     make_private(plan.limits.memory)

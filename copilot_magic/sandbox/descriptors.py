@@ -13,7 +13,7 @@ HIGH = 512
 
 
 def raised(descriptor: int) -> int:
-    """Return a duplicate of `descriptor` that is `HIGH` or more, if there may be so many."""
+    """Return a duplicate of `descriptor` numbered `HIGH` or more, if the limit allows that."""
     import fcntl
 
     try:

@@ -160,7 +160,7 @@ class _Copy:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def watch(self, reading: int, interrupts: Interrupts) -> None:
-        """Listen until the copy has ended, or has to be ended."""
+        """Listen until the copy has ended, or must be killed."""
         os.set_blocking(reading, False)
         process = self._open_process()
         poll = select.poll()
@@ -186,7 +186,7 @@ class _Copy:
                 os.close(process)
 
     def end(self, reading: int) -> None:
-        """Kill the copy, if it still runs, and wait until nothing is left of it."""
+        """Kill the copy, if it still runs, and wait until it is gone."""
         while self._pid and self._status is None:
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
@@ -214,7 +214,7 @@ class _Copy:
         )
 
     def _open_process(self) -> int | None:
-        """Return a descriptor that tells of the copy's end, or None if that is not to be had."""
+        """Return a descriptor that becomes readable at the copy's end, or None without one."""
         try:
             return libc.call("pidfd_open", self._pid, 0)
         except OSError:
@@ -235,7 +235,7 @@ class _Copy:
             self._status = status
 
     def _listen(self, reading: int) -> bool:
-        """Take what there is to be read; return False if nothing more can come."""
+        """Read what there is; return False if nothing more can come."""
         try:
             data = os.read(reading, _CHUNK)
         except BlockingIOError:
@@ -263,7 +263,7 @@ class _Copy:
 
 
 def _count_threads(pid: int) -> int:
-    """Return how many threads a process has, or 0 if that is not to be seen."""
+    """Return how many threads a process has, or 0 if that is unknown."""
     try:
         return os.stat(f"/proc/{pid}/task").st_nlink - 2
     except OSError:
@@ -271,7 +271,7 @@ def _count_threads(pid: int) -> int:
 
 
 def _oom_kills() -> str:
-    """Return how often the kernel has killed a process because memory ran out, as it says it."""
+    """Return the kernel's count of processes killed because memory ran out, as a line."""
     with suppress(OSError), open("/proc/vmstat", encoding="ascii") as file:
         for line in file:
             if line.startswith("oom_kill "):

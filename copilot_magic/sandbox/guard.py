@@ -28,7 +28,7 @@ _INSTALLED = (os.path.dirname(os.__file__), "<frozen ", "<__array_function__")
 
 
 class Guard:
-    """Says of an audit event what it would do that a copy must not do.
+    """An audit hook that names what a copy must not do.
 
     Args:
         scratch: The only directory that may be changed, without symbolic links.
@@ -178,8 +178,8 @@ class Guard:
 def _is_imported() -> bool:
     """Say whether an installed package does this while it is imported.
 
-    It makes itself at home in a new process, with a cache or a question whether there is IPv6, and
-    does without. That says nothing about the code.
+    Packages make a cache, or ask whether there is IPv6, and do without if they may not. That says
+    nothing about the code.
     """
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:

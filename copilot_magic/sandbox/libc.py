@@ -1,4 +1,4 @@
-"""The C library, for what Python has no function for."""
+"""The C library: calls for which Python has no function."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def call(name: str, *arguments: int) -> int:
 
 
 def control(option: int, *arguments: int) -> int:
-    """Change this process in one respect; the options are those of prctl(2).
+    """Change an attribute of this process; see prctl(2).
 
     Raises:
         OSError: It failed.

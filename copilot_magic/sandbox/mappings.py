@@ -58,7 +58,7 @@ class Mapping:
 
     @property
     def is_device(self) -> bool:
-        """Say whether it is no memory, but a device or a queue of the kernel's."""
+        """Say whether it is not memory, but a device or a queue of the kernel."""
         in_dev = self.path.startswith("/dev/") and not self.path.startswith(_MEMORY)
         return in_dev or self.path.startswith(_NO_FILE)
 
@@ -124,7 +124,7 @@ def _is_writable(mapping: Mapping) -> bool:
 def _map_file(mapping: Mapping) -> bool:
     """Map the file behind a mapping privately; return False if it cannot be found again."""
     try:
-        # Not to wait, should a FIFO be there now.
+        # So as not to wait if a FIFO is there now.
         descriptor = os.open(mapping.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError):
         return False

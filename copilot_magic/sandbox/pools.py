@@ -29,7 +29,7 @@ def openmp_limits() -> list[Callable[[int], None]]:
 
 
 def use_one_thread(limits: list[Callable[[int], None]]) -> None:
-    """Let OpenMP do without its threads, which are gone; to be called in a copy."""
+    """Make OpenMP do without its threads, which are gone; to be called in a copy."""
     for limit in limits:
         limit(1)
     if limits:

@@ -52,7 +52,7 @@ def too_large(path: str, limit: int, free_before: int, entries: int = MOST_ENTRI
     except FileNotFoundError:
         return False
     except OSError:
-        return True  # it is made so that it cannot be measured: too deep, or not to be listed
+        return True  # it cannot be measured: too deep, or not listable
     return False
 
 

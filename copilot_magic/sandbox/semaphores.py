@@ -20,7 +20,7 @@ with suppress(ImportError):  # a system without semaphores
 
 
 class _Semaphore:
-    """What `_multiprocessing.SemLock` does, for threads."""
+    """A stand-in for `_multiprocessing.SemLock` that works for threads."""
 
     SEM_VALUE_MAX = 2**31 - 1
     handle = 0
@@ -81,6 +81,6 @@ class _Semaphore:
 
 
 def replace() -> None:
-    """Let new locks be those of threads; to be called in a copy."""
+    """Make new locks work for threads only; to be called in a copy."""
     if _multiprocessing is not None:
         _multiprocessing.SemLock = _Semaphore

@@ -41,7 +41,7 @@ def _of_platform() -> str:
     if not hasattr(os, "fork"):
         return "this Python cannot fork"
     if not machine():
-        return f"the system calls of this processor ({os.uname().machine}) are unknown to us"
+        return f"the system calls of this processor ({os.uname().machine}) are not known to us"
     return ""
 
 
@@ -107,7 +107,7 @@ def _try() -> str:
 
 
 def _misdeeds(file: str) -> list[str]:
-    """Try what a copy must not do, past Python; return what was not refused, or did not work."""
+    """Try, past Python, what a copy must not do; return what was not refused, or did not work."""
     libc = ctypes.CDLL(None, use_errno=True)
     path = os.fsencode(file)
 

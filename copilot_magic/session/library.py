@@ -1,4 +1,4 @@
-"""The conversations of one kernel: which there are, which one is current, where they are kept."""
+"""The conversations of one kernel: all of them, the current one, and where they are kept."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ class Library:
         return summaries(self.storage, worth, search)
 
     def place_of(self, conversation: Conversation) -> str:
-        """Return the notebook that will continue `conversation`: none if it is not current."""
+        """Return the notebook that will continue `conversation`; empty if it is not current."""
         return self._notebook if conversation is self._current else ""
 
     def take_notes(self, conversation: Conversation) -> list[str]:
@@ -222,7 +222,7 @@ class Library:
     def _add(self, conversation: Conversation) -> Conversation:
         conversation.system = conversation.system or self._settings.system
         self._known[conversation.conversation_id] = conversation
-        self.watchers.tell(News())  # who looks, waits for the lock
+        self.watchers.tell(News())  # looking means waiting for the lock
         return conversation
 
     def _find(self, name: str) -> Conversation | None:

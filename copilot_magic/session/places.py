@@ -22,7 +22,7 @@ class Places:
         self._taken: dict[str, list[Place]] = {}
 
     def place(self, conversation_id: str, prompt: str = "") -> Place:
-        """Return a place in a conversation, which is still to be taken.
+        """Return a place in a conversation, not yet taken.
 
         Args:
             conversation_id: The conversation.
@@ -94,7 +94,7 @@ class Place:
 
     @property
     def lives(self) -> bool:
-        """Say whether the thread that asks will leave some time: it runs, or has yet to start."""
+        """Say whether the thread that asks will leave in time: it runs, or has yet to start."""
         return self.thread.ident is None or self.thread.is_alive()
 
     def sleep(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Stored answers to exactly the same request: found, told again as events, and kept."""
+"""Stored answers to exactly the same request: found, replayed as events, and kept."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def keep_answer(key: str, turn: Turn, settings: Settings, storage: Storage) -> l
 
 
 def events_of(stored: Turn) -> Iterator[Delta]:
-    """Yield the events that bring the stored answer again."""
+    """Yield the events that replay a stored answer."""
     if stored.reasoning:
         yield Delta(reasoning=stored.reasoning)
     yield Delta(content=stored.answer)

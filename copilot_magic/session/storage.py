@@ -1,4 +1,4 @@
-"""The conversation file as a session uses it: whatever happens to it, prompts are answered."""
+"""The conversation file as a session uses it: prompts are answered even if it fails."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Storage:
             return self._failed(error)
 
     def keep_private(self, turn_id: str) -> None:
-        """Let no file get this turn: it was asked while nothing was to be kept."""
+        """Keep this turn out of every file: it was asked while nothing was to be kept."""
         self._private.add(turn_id)
 
     def grow(self, turn_id: str, answer: str, reasoning: str) -> list[str]:
@@ -162,7 +162,7 @@ class Storage:
         first, self._unwritten = self._unwritten is None, error
         if not first:
             return []
-        with self._lock:  # that it cannot be read goes without saying
+        with self._lock:  # it is clear that it cannot be read
             self._notes = [note for note in self._notes if str(error) not in note]
         return [f"from here on this conversation is not kept: {error}"]
 

@@ -1,4 +1,4 @@
-"""News of the conversations, for whatever shows them besides the cell that asks."""
+"""News of the conversations, for views besides that of the cell that asks."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Growth:
             return dict(self._texts)
 
     def drop(self, key: Key) -> None:
-        """Forget the text of an answer: all of it is being written in another way."""
+        """Forget the text of an answer: it is being written as a whole elsewhere."""
         self._leave_parent()
         with self._lock:
             self._texts.pop(key, None)

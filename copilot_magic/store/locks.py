@@ -1,4 +1,4 @@
-"""Which processes live, and what the files they share need: byte locks, private files."""
+"""Locks on bytes of files, which processes are alive, and private files."""
 
 from __future__ import annotations
 

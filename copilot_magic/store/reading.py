@@ -1,4 +1,4 @@
-"""What is read of the conversation file; also if it is damaged, as far as it can be read."""
+"""The reading half of the store, which also reads what it can of a damaged file."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Reading:
     damage: StoreError | None
     _database: Database
     _missed: Missed
-    # When each conversation was last used, as far as this process knows; it tells others' writes.
+    # When each conversation was last used, as far as this process knows: this shows others' writes.
     _seen: dict[str, float]
     _begun: dict[str, str]
 

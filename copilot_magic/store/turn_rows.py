@@ -110,7 +110,7 @@ def put_missing_turns(
 def _put_in_order(
     connection: sqlite3.Connection, conversation_id: str, turn_ids: Sequence[str]
 ) -> None:
-    """Let turns share out the positions they have, so that they stand in this order."""
+    """Put turns into this order, using the positions that they have."""
     stored = dict(
         connection.execute(
             "SELECT id, position FROM turn WHERE conversation_id = ?", (conversation_id,)

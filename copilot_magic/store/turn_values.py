@@ -1,4 +1,4 @@
-"""A turn as the values of its row, and back, with whatever a damaged row still says."""
+"""A turn as the values of its row, and back; of a damaged row, whatever can still be read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SELECTED = ", ".join((*ALL_COLUMNS, "writer", "superseded_by"))
 
 _NUMBER = (int, float)
 _TEXT_OR_NONE = (str, type(None))
-# What is in `details` is used only if it is of these types.
+# A value in `details` is used only if it has one of these types.
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "error": str,
     "finish_reason": _TEXT_OR_NONE,

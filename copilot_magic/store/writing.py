@@ -1,4 +1,4 @@
-"""What is written to the conversation file of turns: as they begin, grow and end, and if missed."""
+"""The writing half of the store: turns as they begin, grow and end, and those that it missed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Writing:
     _growth: Growth
     _copier: Copier
     _missed: Missed
-    # When each conversation was last used, as far as this process knows; it tells others' writes.
+    # When each conversation was last used, as far as this process knows: this shows others' writes.
     _seen: dict[str, float]
     # The conversation of each turn that has begun and not ended.
     _begun: dict[str, str]
@@ -227,7 +227,7 @@ class Writing:
     def _settle(
         self, conversation: Conversation, missed: dict[str, str | None], written: _Written | None
     ) -> str:
-        """Take note of what was written, and return the conversation's name in the file."""
+        """Record what was written, and return the conversation's name in the file."""
         if written is None:
             return conversation.name
         conversation_id, (before, now, generation) = conversation.conversation_id, written

@@ -24,7 +24,7 @@ CONTEXT = 3
 SHOWN = 400
 # Characters of a line that are shown.
 SHOWN_LINE = 2_000
-# What is compared at most, because comparing takes the square of it: lines of one text times lines
+# Limits, since comparing takes quadratic time: lines of one text times lines
 # of the other; lines of one change, word by word; and characters of such a line.
 COMPARED = 250_000
 COMPARED_LINES = 50

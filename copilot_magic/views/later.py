@@ -1,4 +1,4 @@
-"""What is shown when its cell has ended: a late output, and an answer that is shown at once."""
+"""Views for after a cell has ended: a late output, and an answer shown as a whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .view import Footer, effects_mark
 
 __all__ = ["LateOutput", "LateView"]
 
-# As a front end shows the error of a cell, in its colours.
+# In the colours in which a front end shows the error of a cell.
 _ERROR_STYLE = (
     "background:var(--jp-rendermime-error-background,#fdd);"
     "color:var(--jp-content-font-color1,inherit);margin:0;padding:.4em;white-space:pre-wrap"

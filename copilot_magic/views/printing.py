@@ -1,4 +1,4 @@
-"""What is not an answer: printed lines, rendered Markdown and a progress bar."""
+"""Output that is not an answer: printed lines, rendered Markdown and a progress bar."""
 
 from __future__ import annotations
 

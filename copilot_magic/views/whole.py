@@ -133,7 +133,7 @@ def _one_block(pieces: Sequence[str]) -> str:
 def _join(before: str, block: str) -> list[str]:
     """Return the pieces of one block, nothing if `block` does not continue the one before.
 
-    What only the code in `block` does is told in the midst of the code then.
+    The effects that only the code in `block` has are then told in the middle of the code.
     """
     ends = [(0, "", "")]  # where the seam may end, what `before` ends with then, and the effects
     while match := next((m for m in (s.match(block, ends[-1][0]) for s, _ in _SEAMS) if m), None):

@@ -1,4 +1,4 @@
-"""The chunks of an answer: JSON in, what each one adds to the answer out."""
+"""The chunks of an answer: JSON in, deltas out."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class Ending:
         return self.begun and not self._whole
 
     def responded(self) -> None:
-        """Take note of the response's headers, which come before the answer is there.
+        """Record that the response's headers arrived, which may come before the answer is there.
 
         A server that was asked for an answer in one piece has it when it sends them. What follows
         need only keep arriving; some servers send white space until the answer is there, though,
@@ -85,7 +85,7 @@ class Ending:
             self._fresh = True
 
     def note(self, delta: Delta) -> None:
-        """Take note of what one event adds."""
+        """Record what one event adds."""
         if delta.content or delta.reasoning:
             self._fresh = True
             if not self.begun:
@@ -106,7 +106,7 @@ class Ending:
         keep-alive does not restart it. What has arrived by the deadline may still be read.
 
         Raises:
-            TimeoutError: The time is up, although something arrives all the time.
+            TimeoutError: The time is up, although something keeps arriving.
         """
         now = self._clock()
         if self._fresh:
@@ -123,7 +123,7 @@ class Ending:
         return 0.001
 
     def fell_silent(self) -> None:
-        """Take note that the next piece did not arrive in time."""
+        """Record that the next piece did not arrive in time."""
         in_time = self._longest_silence < math.inf and self._clock() < self._deadline
         if not self.begun and not in_time:
             self.broken = no_first_token(self._first_token_timeout)
@@ -136,7 +136,7 @@ class Ending:
         )
 
     def cut(self, reason: str = "") -> None:
-        """Take note that the body broke off; by default because the connection broke."""
+        """Record that the body broke off; by default because the connection broke."""
         self.broken = self.cut_error(reason)
 
     def error(self, done: bool) -> PromptError | None:

@@ -21,10 +21,10 @@ from sandbox_snippets import CLUMSY, ENDINGS, HARMLESS, HOSTILE, Snippet
 from sandbox_world import World
 
 from copilot_magic.errors import RehearsalError
+from copilot_magic.notebook.rehearsing.forks import threaded_library
 from copilot_magic.sandbox import copy, inside
 from copilot_magic.sandbox.copy import run_in_copy
 from copilot_magic.sandbox.limits import Ended, Limits
-from copilot_magic.sandbox.pools import lost_in_copies
 from copilot_magic.sandbox.support import why_not
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
@@ -144,7 +144,7 @@ def test_polars_waits_for_threads_that_have_worked_in_the_parent_and_that_can_be
         report({"shape": frame.group_by("b").agg(polars.col("a").sum()).shape})
 
     assert frame.group_by("b").agg(polars.col("a").sum()).shape == (7, 2)
-    assert lost_in_copies() == ["polars"]
+    assert threaded_library("frame.sum()", {"frame": frame}) == "polars"
     assert run_in_copy(work, SHORT).how == "timed out"
 
 

@@ -208,7 +208,7 @@ def _is_code(text: str) -> bool:
 
 
 def _does_something(parsed: Parsed) -> bool:
-    """Say whether there is more than words: "No, thanks" and "Answer: 42" are Python, too."""
+    """Say whether code does anything: "No, thanks" and "Answer: 42" are valid Python, too."""
     return bool(parsed.magics) or any(map(_is_evidence, parsed.tree.body))
 
 

@@ -100,7 +100,7 @@ def overwritten_names(
     Args:
         source: The cell.
         namespace: The user's namespace.
-        but: Names that are to be bound anew, such as those of the cell that is replaced.
+        but: Names that may be bound anew, such as those of the cell that is replaced.
     """
     names = names_in(source)
     return [
@@ -122,7 +122,7 @@ def _is_there(namespace: Collection[str], name: str, module: str, attribute: str
     loaded = sys.modules.get(module)
     if not attribute:
         return loaded is value
-    # Not by `getattr`: a module may import at that.
+    # Not by `getattr`: that may make a module import something.
     found = vars(loaded).get(attribute) if loaded is not None else None
     return found is value or sys.modules.get(f"{module}.{attribute}") is value
 

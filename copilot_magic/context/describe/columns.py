@@ -1,4 +1,4 @@
-"""What the values of a column are like: numbers, dates, text, or anything else.
+"""A summary of a column's values: numbers, dates, text, or anything else.
 
 It is told from a sample of at most a thousand Python values, so pandas, Polars and NumPy share it.
 """
@@ -119,7 +119,7 @@ def _range(values: list[Any]) -> str:
 
 
 def is_midnight(values: list[Any]) -> bool:
-    """Say whether dates with a time have none to speak of."""
+    """Say whether all dates that have a time are at midnight."""
     return all(
         (v.hour, v.minute, v.second, v.microsecond) == (0, 0, 0, 0)
         for v in values

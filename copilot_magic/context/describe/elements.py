@@ -49,10 +49,10 @@ class Elements:
 
 
 def elements_of(value: Any, wanted: int, patience: Patience) -> Elements | None:
-    """Return at most some `wanted` elements of a container; None if it is not one.
+    """Return at most about `wanted` elements of a container; None if it is not one.
 
     Raises:
-        Unanswered: A container of somebody else's does not say what is in it.
+        Unanswered: A container of a library does not say what is in it.
     """
     if is_kind(value, tuple) and (found := _named_tuple(value)) is not None:
         return found
@@ -82,7 +82,7 @@ def length_of(value: Any, patience: Patience) -> int:
     """Return the length of a container.
 
     Raises:
-        Unanswered: It is of a class of somebody else's and does not say.
+        Unanswered: It is of a library's class and does not say.
     """
     for base in (str, bytes, bytearray, list, tuple, dict, set, frozenset, deque):
         if is_kind(value, base):
@@ -197,7 +197,7 @@ def _dataclass(value: Any, patience: Patience) -> Elements | None:
 
 
 def _foreign(value: Any, wanted: int, patience: Patience) -> Elements | None:
-    """Return the elements of a container that is one by the words of its class."""
+    """Return the elements of an object whose class says that it is a container."""
     if is_kind(value, Mapping):
         return _foreign_items(value, wanted, patience)
     is_set = is_kind(value, Set)

@@ -185,7 +185,7 @@ def _traceback(frames: list[_Frame]) -> list[str]:
 
 
 def _runs(frames: list[_Frame]) -> list[tuple[_Frame, list[_Frame]]]:
-    """Return frames in runs: of libraries, and of the very same line of the user's."""
+    """Return frames in runs: those of libraries, and repetitions of one line of the user's."""
     runs: list[tuple[_Frame, list[_Frame]]] = []
     for frame in frames:
         if runs and (frame == runs[-1][0] or (frame.library and runs[-1][0].library)):

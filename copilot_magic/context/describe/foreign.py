@@ -1,4 +1,4 @@
-"""Objects of unknown origin: what they are, and what they say, asked with care.
+"""Objects of unknown origin: what they are and what they say, found out with care.
 
 Nothing here trusts `__class__`, `__getattr__` or a metaclass: an object may pretend to be anything.
 """
@@ -42,7 +42,7 @@ class Unanswered(Exception):
 
 
 class Patience:
-    """The time that one description may spend in other people's code."""
+    """The time that one description may spend in the objects' own code."""
 
     def __init__(self, one: float = ONE_CALL, together: float = ALL_CALLS) -> None:
         self._one = one

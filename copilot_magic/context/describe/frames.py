@@ -142,7 +142,7 @@ def _column_facts(value: Any, names: list[str], printer: Printer) -> list[str]:
 
 
 def memory(size: int) -> str:
-    """Return a number of bytes as people say it."""
+    """Return a number of bytes with a unit, such as ``1.5 MB``."""
     amount, unit = float(size), "bytes"
     for larger in ("kB", "MB", "GB", "TB"):
         if amount < 1000:
@@ -184,7 +184,7 @@ def _polars_values(series: Any, at: list[int]) -> list[Any]:
     """Return values as Python's, without the rest of very long texts and lists."""
     dtype = str(series.dtype)
     if dtype.startswith(("List", "Array", "Struct", "Object", "Binary")):
-        # One by one: a list stays a Polars series then, of any length.
+        # One by one, so that a list stays a Polars series, however long.
         return [_short_list(series[position]) for position in at]
     some = series if len(at) == len(series) else series.gather(at)
     if dtype == "String":

@@ -1,4 +1,4 @@
-"""Any other object: what it says of itself, or else its class and its attributes."""
+"""Any other object: what it says about itself, or else its class and its attributes."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _asked(value: Any, patience: Patience, failures: list[str]) -> Iterator[tupl
 
 
 def _text(said: Any) -> str:
-    """Return a text that an object gave, cut to a bearable size.
+    """Return a text that an object gave, cut to a reasonable size.
 
     Raises:
         TypeError: It is no text, or none that says anything.
@@ -132,7 +132,7 @@ def _attributes(value: Any, budget: int, patience: Patience, failures: list[str]
 
 
 def _members(value: Any) -> dict[str, Any]:
-    """Return the attributes that are simply there; no property is asked."""
+    """Return the attributes that are stored; no property is evaluated."""
     found: dict[str, Any] = {}
     for cls in classes_of(value):
         if (slots := namespace(cls).get("__dict__")) is not None and hasattr(slots, "__get__"):

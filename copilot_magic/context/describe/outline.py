@@ -78,7 +78,7 @@ def _sizes(value: Any) -> str:
 
 
 def shape_text(shape: Any) -> str:
-    """Return a shape as people say it: ``3 × 4``, ``5 values``, ``a single value``."""
+    """Return a shape in words: ``3 × 4``, ``5 values``, ``a single value``."""
     sizes = [f"{size:,}" if type(size) is int else str(size) for size in shape]
     if len(sizes) > 1:
         return " × ".join(sizes)

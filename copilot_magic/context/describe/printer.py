@@ -83,7 +83,7 @@ class Printer:
         self._unanswered: set[type] = set()  # of what class objects were too slow or failed
 
     def print(self, value: object, budget: int) -> Printed:
-        """Return the value in at most some `budget` characters, over several lines if needed."""
+        """Return the value in at most about `budget` characters, over several lines if needed."""
         return self._print(value, budget, _LEVELS, WIDTH)
 
     def brief(self, value: object, limit: int) -> str:
@@ -131,7 +131,7 @@ class Printer:
 
 
 def _is_pythons(value: Any) -> bool:
-    """Say whether `repr` runs none but Python's own code: a limit would cost more than that."""
+    """Say whether `repr` runs only Python's own code; a time limit would cost more than that."""
     if type(value) is datetime.datetime:
         return value.tzinfo is None or type(value.tzinfo) is datetime.timezone
     return type(value) in (datetime.date, datetime.timedelta, decimal.Decimal)
@@ -287,7 +287,7 @@ def number_text(value: Any) -> str | None:
 
 
 def _filled(texts: list[str], width: int) -> list[str]:
-    """Return texts as lines: each on one of its own, but short ones share a line."""
+    """Return texts as lines; short ones share a line."""
     lines = [""]
     are_short = all(len(text) <= 24 or text.startswith("…") for text in texts)
     for text in texts:

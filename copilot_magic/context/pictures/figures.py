@@ -131,10 +131,10 @@ def _at_most(figure: Any, pixels: int) -> Iterator[None]:
 
 
 def _drawn(figure: Any) -> Any:
-    """Return the box around all that is drawn, in inches, as the inline backend cuts it out."""
+    """Return the box around all that is drawn, in inches, as the inline backend crops it."""
     box = figure.get_tightbbox().padded(_MARGIN)
     most = _LARGEST * max(figure.get_size_inches())
-    # NaN compares as false.
+    # Comparisons with NaN are false.
     if 0 < box.width <= most and 0 < box.height <= most:
         return box
     return figure.bbox_inches

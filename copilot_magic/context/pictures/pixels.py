@@ -26,7 +26,7 @@ MOST_BYTES = 4_000_000
 MOST_PIXELS = 100_000_000
 """Pixels of a picture that is opened, at most: a small file can hold billions of them."""
 
-# A JPEG file is only worth its blurred edges if the PNG file is large and it is half of that.
+# A JPEG is worth its blurred edges only if the PNG is large, and twice as large.
 _LARGE_PNG = 150_000
 _JPEG_QUALITY = 85
 

@@ -1,6 +1,6 @@
 """Secrets that are recognised by the name beside them: ``password = "…"``, ``"api_key": "…"``.
 
-Read are the source of cells, ``.env`` files, JSON, YAML, command lines, tracebacks, reprs.
+It reads the source of cells, ``.env`` files, JSON, YAML, command lines, tracebacks and reprs.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _closes(text: str, name_start: int, opening: re.Match[str]) -> bool:
 
 
 def _is_prose(value: str) -> bool:
-    """Say whether a text only speaks of a secret, as ``Please enter your password`` does."""
+    """Say whether a text only mentions a secret, as ``Please enter your password`` does."""
     if value != value.strip() and not is_random(value):
         return True  # to be joined to more
     words = value.split(" ")
@@ -124,14 +124,14 @@ def _bare(text: str, head: re.Match[str], kind: Kind) -> Iterator[Span]:
 
 
 def _is_reference(value: str) -> bool:
-    """Say whether a value is rather the name of a variable: ``db_password``, ``s3_connection``."""
+    """Say whether a value looks like a variable's name: ``db_password``, ``s3_connection``."""
     if not value.isidentifier():
         return False
     return kind_of(value) is not None or ("_" in value and not is_random(value))
 
 
 def _is_in_env_file(text: str, head: re.Match[str], end: int) -> bool:
-    """Say whether this is a line such as ``DB_PASSWORD=secretword``, where all is a value."""
+    """Say whether the line is like ``DB_PASSWORD=secretword``, where the rest is the value."""
     if not (head["name"].isupper() and head.group().endswith("=")):
         return False
     starts = head.start() == 0 or _ENV_LINE.search(text, max(0, head.start() - 20), head.start())

@@ -1,4 +1,4 @@
-"""Halves of secrets: what is left of one where a description was cut, beside an ellipsis."""
+"""Parts of secrets, left beside the ellipsis where a description was cut."""
 
 from __future__ import annotations
 

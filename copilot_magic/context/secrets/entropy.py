@@ -56,7 +56,7 @@ def random_tokens_in(text: str) -> Iterator[Span]:
 
 
 class _Skipped:
-    """Places of data and addresses, asked for from left to right."""
+    """Places of data and addresses, looked up from left to right."""
 
     def __init__(self, text: str) -> None:
         self._spans = sorted(

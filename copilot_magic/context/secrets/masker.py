@@ -26,7 +26,7 @@ _MASK = re.compile(r"\[masked: ([^\[\]\n]{1,80})\]")
 _NO_LABEL = re.compile(r"[^\w.-]")
 _UNNAMED = "secret"
 _LABELS = frozenset({_UNNAMED, RANDOM, CUT_LABEL, *FORMAT_LABELS, *KIND_LABELS})
-# What stands in a mask's place may make its neighbours a secret: look again, but not for ever.
+# What stands in a mask's place may make its neighbours a secret: look again, but not forever.
 _ROUNDS = 4
 _LONGEST = 10_000
 _DICT_ITEMS = 1_000

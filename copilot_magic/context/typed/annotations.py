@@ -80,7 +80,7 @@ def form_of(annotation: Any, within: tuple[Any, ...] = ()) -> Form:
 
 
 def is_annotation(annotation: object) -> bool:
-    """Say whether `annotation` can stand for a type at all: 5, or a table, cannot."""
+    """Say whether `annotation` can name a type at all: 5, or a table, cannot."""
     if annotation is None or isinstance(annotation, type | str):
         return True
     modules = ("typing", "types", "typing_extensions", "annotationlib")
@@ -178,7 +178,7 @@ def _class(cls: type, within: tuple[Any, ...]) -> Form:
     if issubclass(cls, Enum) and not issubclass(cls, Flag) and len(cls):
         members = list(cls)
         texts = all(type(member.value) is str for member in members)
-        # Of numbers a model knows nothing; of names it does.
+        # Numbers mean nothing to a model; names do.
         return Choice([(str(m.value) if texts else m.name, m) for m in members])
     if is_record(cls):
         if cls in within:

@@ -1,4 +1,4 @@
-"""JSON in the text of a model: strict about what JSON is, forgiving about what stands around it."""
+"""JSON in a model's text: strict about the JSON, forgiving about the text around it."""
 
 from __future__ import annotations
 

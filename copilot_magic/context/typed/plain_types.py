@@ -27,11 +27,11 @@ __all__ = [
 
 
 class NotPlain(Exception):
-    """A type is none of the plain ones; the message says which, and why."""
+    """A type is not one of the plain ones; the message says which, and why."""
 
 
 class Unusable(NotPlain):
-    """A type is none that pydantic could know either; the message says why."""
+    """A type is unknown to pydantic, too; the message says why."""
 
 
 class Form(ABC):
@@ -190,7 +190,7 @@ class Null(Form):
 
 
 class Anything(Form):
-    """``Any``: each JSON value as it is."""
+    """``Any``: every JSON value as it is."""
 
     words = "a JSON value"
     hashable = False
@@ -219,7 +219,7 @@ class Moment(Form):
     def _read(self, value: Any, path: str) -> Any:
         if not isinstance(value, str) or (self._kind is datetime and len(value) <= 10):
             raise misfit(path, self.words, value)
-        # Python 3.10 knows no "Z".
+        # Python 3.10 does not read "Z".
         iso = f"{value[:-1]}+00:00" if value.endswith(("Z", "z")) else value
         try:
             return self._kind.fromisoformat(iso)
@@ -268,5 +268,5 @@ _JSON_TYPES = {str: "string", int: "integer", bool: "boolean", type(None): "null
 
 
 def _bare(text: str) -> str:
-    """Return a word without what models put around one: quotes, emphasis, a full stop."""
+    """Return a word without the quotes, emphasis or full stop that models put around it."""
     return text.strip(" \n\"'`*.").casefold()

@@ -29,7 +29,7 @@ def sketch(schema: Mapping[str, Any]) -> str | None:
 
 
 class _CannotSay(Exception):
-    """There are no plain words for a schema."""
+    """A schema that an outline cannot express."""
 
 
 def _outline(schema: Any, definitions: Mapping[str, Any], within: tuple[str, ...]) -> str:

@@ -99,7 +99,7 @@ class PromptQueue:
             with closing(exchange):
                 deque(exchange, maxlen=0)
         except CopilotError:
-            pass  # the news have it
+            pass  # the watchers have been told
         except Exception as error:  # noqa: BLE001  (nobody else would hear of it)
             line = fault_line(error)
             self._put(lambda: self._showing.send({"kind": "notice", "lines": [line]}))

@@ -95,7 +95,7 @@ class ChatPanel(anywidget.AnyWidget):
         if publish is None or data is None:
             return
         publish(*(data if isinstance(data, tuple) else (data,)))
-        # New outputs can be made while a cell runs only. Empty ones take no room.
+        # New outputs can only be made while a cell runs. Empty ones take no room.
         self._saved_ids = [f"copilot-{uuid.uuid4().hex[:12]}" for _ in range(PAGES)]
         pages, self._saved_pages = self._saved_pages, []
         for display_id in self._saved_ids:

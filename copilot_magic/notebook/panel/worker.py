@@ -84,7 +84,7 @@ class PanelWorker:
             if self._runs:
                 return
             self._runs = True
-        # With this context, what is saved goes to the cell that shows the panel.
+        # With this context, the saved pages go to the cell that shows the panel.
         run = contextvars.copy_context().run
         threading.Thread(target=run, args=(self._work,), name="copilot-panel", daemon=True).start()
 

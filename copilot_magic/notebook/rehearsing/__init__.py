@@ -1,1 +1,1 @@
-"""Code in a copy of this process, as the next cell: how it runs, what it tells, how that reads."""
+"""Code run in a copy of this process as the next cell: running it, reporting, and reading that."""

@@ -74,9 +74,9 @@ class _Bytes(io.RawIOBase):
 
 
 class Capture:
-    """Put streams of ours in the place of Python's, and a file in the place of the process's.
+    """Our streams in the place of Python's, and a file in the place of the process's.
 
-    Whoever has kept the old streams, such as a handler of `logging`, writes to ours as well.
+    Code that has kept the old streams, such as a handler of `logging`, writes to ours as well.
 
     Args:
         telling: Whom everything is told.

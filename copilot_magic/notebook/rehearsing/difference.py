@@ -1,4 +1,4 @@
-"""What code did to variables: which it defined, bound anew, changed in place, removed."""
+"""What code did to variables: which ones it defined, rebound, changed in place or removed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _UNCHANGING = (str, bytes, int, float, complex, type, type(sys), type(None))
 class Before:
     """The variables before code runs.
 
-    A name that is bound anew is always found. Whether an object was changed in place is found by
+    A name that is rebound is always found. Whether an object was changed in place is found by
     its fingerprint, and only of those that the code mentions, or that functions of the notebook
     mention which the code calls. A fingerprint takes the same time for any size of object, so of a
     large one it sees the shape, the types and some of the values: it can miss a change of single
@@ -58,7 +58,7 @@ class Before:
     def restore_builtins(self) -> dict[str, tuple[str, str]]:
         """Put Python's builtins back as they were; return those that were not, as `tell` says it.
 
-        Until then nothing of ours can be relied on.
+        Until then, our own code cannot be relied on.
         """
         now, kept = builtins.__dict__, self._builtins
         # Without a call of a builtin, because each of them may be anything by now.
@@ -137,7 +137,7 @@ class Before:
 
 
 def _with_change(before: str, after: str, change: str) -> str:
-    """Return what an object is now; if that reads as before, with what makes the difference."""
+    """Return what an object is now, with the difference if it would read as before."""
     return f"{after}, {change}" if after == before and change else after
 
 

@@ -1,4 +1,4 @@
-"""Libraries whose threads do not survive a fork: in a copy they may wait for them for good."""
+"""Libraries whose threads do not survive a fork: in a copy they may wait for them forever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rehearsal as HTML and as text: its line, and below it, folded, what the code put out."""
+"""A rehearsal as HTML and as text: its summary, and below it, folded, the output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CODE = re.compile(r"`([^`]+)`")
 
 
 def html_page(line: str, error: str, streams: Sequence[str], outputs: Sequence[Output]) -> str:
-    """Return HTML in which all that the copy said is text or a picture, and nothing runs.
+    """Return HTML in which everything from the copy is text or a picture, and nothing runs.
 
     Args:
         line: The summary.

@@ -1,4 +1,4 @@
-"""Code run in plain Python, where there are no cells: with the names of the code that asks."""
+"""Code run in plain Python, where there are no cells, with the variables of the caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the copy told, checked by hand: it ran code of unknown origin, and may say anything."""
+"""What the copy reported, checked: it ran code of unknown origin, and may say anything."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NAME = re.compile(r"(?:builtins\.)?[^\W\d]\w{0,99}")
 
 @dataclass
 class Told:
-    """What a copy told.
+    """What a copy reported.
 
     Attributes:
         stdout: What was printed, the middle of much text left out.
@@ -46,7 +46,7 @@ class Told:
         error: The error it ended with, in one line; empty if there was none.
         traceback: Its traceback.
         denied: The error may be due to what the copy was refused.
-        cut: It put out more than it told.
+        cut: It put out more than it reported.
         compared: What the code did to the variables is known.
         new, changed, removed, kept: What it did.
     """
@@ -70,7 +70,7 @@ class Told:
 
 
 def read(messages: Iterable[Mapping[str, Any]]) -> Told:
-    """Return what the messages say, without those that no copy of ours sends."""
+    """Return what the messages say; those that no copy of ours would send are ignored."""
     reader = _Reader()
     for message in messages:
         reader.take(message)
@@ -78,7 +78,7 @@ def read(messages: Iterable[Mapping[str, Any]]) -> Told:
 
 
 class _Reader:
-    """Puts the messages together."""
+    """A report put together from messages."""
 
     def __init__(self) -> None:
         self.told = Told()
@@ -191,7 +191,7 @@ def _words(value: Any) -> str:
 
 
 def _picture(text: str) -> bytes:
-    """Return a PNG file; empty if it is none, or one that a reader's browser could not bear."""
+    """Return a PNG file; empty if it is not one, or too large for a reader's browser."""
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

@@ -153,7 +153,7 @@ def _name(name: str) -> str:
 
 
 def _arrow(before: str, after: str) -> str:
-    """Return a change in words; what both begin with is said once."""
+    """Return a change in words, with a common beginning only once."""
     if after == before:
         return after
     return after if before and after.startswith(f"{before}, ") else f"{before} → {after}"

@@ -27,7 +27,7 @@ _EVENTS = ("pre_execute", "pre_run_cell", "post_execute", "post_run_cell")
 
 
 def detach(shell: InteractiveShell, telling: Telling) -> None:
-    """Let the shell tell what it would show, and reach neither front end nor history.
+    """Make the shell report what it would show, and reach neither front end nor history.
 
     Nothing of this can be undone: the process is a copy, and ends after one cell.
     """
@@ -39,7 +39,7 @@ def detach(shell: InteractiveShell, telling: Telling) -> None:
     for event in _EVENTS:
         callbacks = shell.events.callbacks[event]
         callbacks[:] = [each for each in callbacks if _module(each) in _HOOKS]
-    # A handler of the parent's loop would hear of the copy's signals.
+    # A handler of the parent's loop would be told of the copy's signals.
     with suppress(ValueError):
         signal.set_wakeup_fd(-1)
 
@@ -62,7 +62,7 @@ def run_cell(shell: Any, code: str) -> BaseException | None:
     # Drawing up a traceback takes IPython longer than most cells run.
     shell.showtraceback, shell._showtraceback = show_error, show_traceback
     shell._format_exception_for_storage = lambda *args, **kwargs: {}
-    # Some versions have counted the running cell by now, others count it at its end.
+    # Some versions have counted the running cell already, others count it at its end.
     shell.execution_count = shell.displayhook.prompt_count + 1
     asyncio.events._set_running_loop(None)
     loop = asyncio.SelectorEventLoop()
@@ -97,7 +97,7 @@ async def _in_loop(shell: Any, code: str) -> Any:
 
 
 def _mute_kernel(kernel: Any) -> None:
-    """Let nothing that the kernel sends arrive anywhere, whoever sends it."""
+    """Drop everything that the kernel sends, whoever sends it."""
     if kernel is None:
         return
 
@@ -115,7 +115,7 @@ def _mute_kernel(kernel: Any) -> None:
 
 
 def _take_displays(shell: Any, telling: Telling) -> None:
-    """Let everything displayed be told, and the cell's results as well."""
+    """Report everything that is displayed, and the cell's results."""
 
     def publish(data: Any, metadata: Any = None, *args: Any, **more: Any) -> None:
         transient = more.get("transient") or {}
@@ -147,7 +147,7 @@ def _take_displays(shell: Any, telling: Telling) -> None:
 
 
 def _forget_history(shell: Any) -> None:
-    """Let `In` and `Out` go on, and nothing be written to the history file or to a log."""
+    """Keep `In` and `Out` going, and write nothing to the history file or to a log."""
     history = shell.history_manager
     history.db_input_cache_lock = threading.Lock()
     history.db_output_cache_lock = threading.Lock()
@@ -196,7 +196,7 @@ class _Stored:
 
 
 def _refuse_questions(shell: Any) -> None:
-    """Let nothing wait for the user, who does not see the copy, in any of the other ways to ask."""
+    """Refuse the other ways to ask the user, who does not see the copy."""
     kernel = getattr(shell, "kernel", None)
     if kernel is not None:
         kernel.raw_input = kernel.getpass = kernel._input_request = builtins.input
@@ -205,7 +205,7 @@ def _refuse_questions(shell: Any) -> None:
 
 
 def _refuse_commands(shell: Any, telling: Telling) -> None:
-    """Refuse ``!commands`` by their names, and the end of the kernel."""
+    """Refuse ``!commands``, naming each, and the end of the kernel."""
 
     def refusing(what: str) -> Callable[..., Any]:
         def refuse(command: object = "", *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the copy tells its parent while code runs there: printed text, pictures, the outcome.
+"""What the copy reports to its parent: printed text, pictures, the outcome.
 
 All of it is cut to size here, so that the last message always gets through. The parent does not
 rely on that: `reading` checks everything again.
@@ -34,7 +34,7 @@ _WISH = 200
 
 
 class Telling:
-    """Sends what happens in the copy, within limits.
+    """The copy's report of what happens, kept within limits.
 
     Args:
         report: Sends a message to the parent.
