@@ -297,7 +297,7 @@ def test_cancel_stops_it_and_says_what_it_stopped(kernel: LiveKernel, held: Held
     assert printed(said) == "Stopped: “one” in first, 11 characters kept\n"
     assert kernel.value("str(x), x.status") == "('half of one', 'interrupted')"
     assert "interrupted" in shown(kernel).html
-    assert printed(kernel.run("%copilot cancel first")).startswith("nothing is being answered")
+    assert printed(kernel.run("%copilot cancel first")).startswith("Nothing is being answered")
     assert "There is no conversation" in kernel.run("%copilot cancel third").error
     assert "“two” in second" in kernel.run("%copilot cancel").text
     until(lambda: held.gone == ["one", "two"])
@@ -361,7 +361,7 @@ def test_a_dry_run_sends_nothing_and_raw_is_refused(
 ) -> None:
     assert "one" in kernel.copilot("one", "-b --dry-run").text
     refused = kernel.copilot("one", "-b --raw")
-    assert "UsageError: --raw cannot go on in the background" in refused.error
+    assert "UsageError: --raw cannot be used with -b" in refused.error
     assert not server.posts
 
 

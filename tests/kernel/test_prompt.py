@@ -177,7 +177,7 @@ def assert_lines_of_an_error(error: str) -> None:
         ("%copilot use nobody", "nobody"),
         ("%copilot use", "NAME"),
         ("%copilot continue", "no answer"),
-        ("%copilot retry", "nothing"),
+        ("%copilot retry", "Nothing"),
         ("%copilot stop", "serve"),
         ("%copilot export answer.docx", ".ipynb"),
     ],

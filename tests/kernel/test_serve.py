@@ -86,7 +86,7 @@ def test_its_address_may_be_spelt_in_any_way(serving: LiveKernel, spelling: str)
     url = spelling.format(server_port(serving))
     serving.run("%config CopilotMagics.base_url = 'http://localhost:9/v1'")
     serving.run(f"%config CopilotMagics.base_url = {url!r}")
-    assert "a small model on this machine" in serving.run("%copilot status").text
+    assert "(the local model)" in serving.run("%copilot status").text
     run = serving.copilot("Hi", "--max-tokens 5")
     assert run.reply["status"] == "ok", run.error
     serving.run("%copilot stop")
@@ -123,7 +123,7 @@ def test_a_chat_server_on_the_default_port_is_said_and_used(kernel: LiveKernel) 
     kernel.run("port = int(os.environ['COPILOT_BASE_URL'].split(':')[2].split('/')[0])")
     kernel.run("launcher.start = functools.partial(launcher.start, default_port=port)")
     run = kernel.run("%copilot serve")
-    assert "a server is running already at" in run.text
+    assert "A server is already running at" in run.text
     assert "You said: Hi" in kernel.copilot("Hi").html
 
 

@@ -97,7 +97,7 @@ def test_if_nothing_runs_nothing_is_offered_and_the_last_error_is_said(
     assert run.reply["status"] == "ok", run.error
     assert next_cells(run) == [] and len(server.posts) == 3
     assert run.html.count("failed in a copy of this kernel") == 3
-    assert "none of 3 tries ran" in seen(run)
+    assert "None of 3 tries ran" in seen(run)
     assert next_cells(kernel.run("%copilot code")) == [
         "monthly = df.groupby('mnth')['sales'].sum()"
     ]
@@ -118,7 +118,7 @@ def test_of_three_candidates_the_first_that_runs_is_taken(
     assert len(server.posts) == 3 and next_cells(run) == [
         "monthly = df.groupby('month')['sales'].sum()"
     ]
-    assert "candidate 2 of 3" in seen(run)
+    assert "Candidate 2 of 3" in seen(run)
     assert kernel.run("print('Corrected' in _copilot)").text == "True\n"
     # The conversation goes on from the answer that was taken.
     server.script(saying("fine"))
@@ -167,13 +167,13 @@ def test_an_answer_without_code_is_not_tried(kernel: LiveKernel, server: Scripte
     server.script(saying("I cannot."))
     run = kernel.copilot("Do it", "--try")
     assert run.reply["status"] == "ok" and next_cells(run) == []
-    assert "no Python in the answer" in seen(run) and len(server.posts) == 1
+    assert "There is no Python in the answer" in seen(run) and len(server.posts) == 1
 
 
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("--try -b", "--try cannot go on in the background"),
+        ("--try -b", "--try cannot be used with -b"),
         ("--try 9", "must be a number from 1 to 5"),
         ("--map [1] --try", "--try cannot be used with --map"),
         ("--as int --try", "either code or a value"),

@@ -83,10 +83,10 @@ def test_only_a_server_that_names_a_provider_is_said_to_have_one(
     html = ok(kernel.copilot("one", on_message=look)).html
     assert "Waiting for the server" in "".join(seen)
     assert "Copilot" not in html.replace("copilot", "")
-    assert "if this is gpt4free" in kernel.run("%copilot status").text
+    assert "if this is a gpt4free server" in kernel.run("%copilot status").text
     assert "lists no providers" in kernel.run("%copilot providers").text
     status = kernel.run("%copilot status").text
-    assert "none: this is not gpt4free" in status
+    assert "none: this is not a gpt4free server" in status
     assert "Copilot" not in status
     with ScriptedServer() as gpt4free:
         gpt4free.get["/v1/providers"] = PROVIDERS
