@@ -55,7 +55,7 @@ def array_lines(
         value = np.asarray(value)  # a subclass, such as a matrix, has ways of its own
     size = int(value.size)
     if value.ndim == 0:
-        return [f"value: {printer.brief(value.item(), 200, name)}"], ""
+        return [f"value: {printer.brief(_python(value, printer), 200, name)}"], ""
     if not size:
         return ["no values"], ""
     lines = _sampled(value, np, printer, name)
@@ -63,7 +63,7 @@ def array_lines(
         fields = ", ".join(f"{name}: {value.dtype[name]}" for name in names[:40])
         lines.insert(0, one_line(f"fields: {fields}", 1_000))
     if size <= _SMALL:
-        printed = printer.print(_rounded(_python(value, np)), budget, name)
+        printed = printer.print(_rounded(_python(value, printer)), budget, name)
         return [*lines, "values:", printed.text], printed.left_out
     shown = _corners(value, np, printer, name)
     return [*lines, *shown], f"all but {_corner_count(value)} left out"
@@ -82,7 +82,7 @@ def _corner_count(value: Any) -> str:
 def _sampled(value: Any, np: Any, printer: Printer, name: Named | None) -> list[str]:
     size = int(value.size)
     at = np.unravel_index(np.asarray(positions(size)), value.shape)
-    sample = _python(value[at], np)
+    sample = _python(value[at], printer)
     present = [each for each in sample if not is_missing(each)]
     of_sample = f", of an evenly spaced sample of {SAMPLE:,} values" if size > SAMPLE else ""
     missing = len(sample) - len(present)
@@ -96,11 +96,19 @@ def _sampled(value: Any, np: Any, printer: Printer, name: Named | None) -> list[
     return [*lines, f"contents{of_sample}: {summary(present, printer, names)}"]
 
 
-def _python(value: Any, np: Any) -> Any:
+def _python(value: Any, printer: Printer) -> Any:
     """Return the values as Python's; those of dates would be integers otherwise."""
     if value.dtype.kind in "mM":
         value = value.astype(f"{value.dtype.kind}8[us]")
-    return value.tolist()
+    said = [printer.named(name) for name in value.dtype.names or ()]
+    return _masked(value.tolist(), said, printer) if any(said) else value.tolist()
+
+
+def _masked(value: Any, said: list[Named | None], printer: Printer) -> Any:
+    """Return nested lists of records, the secrets among their fields masked."""
+    if type(value) is list:
+        return [_masked(each, said, printer) for each in value]
+    return tuple(map(printer.hidden, value, said)) if type(value) is tuple else value
 
 
 def _rounded(value: Any) -> Any:
@@ -123,14 +131,14 @@ def _corners(value: Any, np: Any, printer: Printer, name: Named | None) -> list[
         value = value[0]
     if value.ndim == 1:
         rows = _ends(value.size, (2 * _ROWS[0], 2 * _ROWS[1]))
-        texts = [cell_text(each, printer, 30, name) for each in _python(value[rows], np)]
+        texts = [cell_text(each, printer, 30, name) for each in _python(value[rows], printer)]
         if len(rows) < value.size:
             texts.insert(2 * _ROWS[0], "…")
         return ["first and last values:", f"  [{', '.join(texts)}]"]
     rows, columns = (_ends(n, ends) for n, ends in zip(value.shape, (_ROWS, _COLUMNS), strict=True))
     cells = [
         [cell_text(each, printer, 20, name) for each in row]
-        for row in _python(value[np.ix_(rows, columns)], np)
+        for row in _python(value[np.ix_(rows, columns)], printer)
     ]
     width = max((len(text) for row in cells for text in row), default=1)
     lines = []

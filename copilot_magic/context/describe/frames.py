@@ -19,6 +19,7 @@ __all__ = ["describe_frame", "is_described_frame", "memory"]
 # Text of a cell is not looked at beyond this.
 _TEXT = 200
 _FEW = 10
+_LISTS = 20
 _GROUPS = ("DataFrameGroupBy", "SeriesGroupBy")
 
 
@@ -137,7 +138,8 @@ def _values(values: Any, printer: Printer) -> list[Any]:
     """
     dtype = str(values.dtype)
     if dtype.startswith(("list", "struct", "map")):
-        values = values.iloc[:_FEW] if hasattr(values, "iloc") else values[:_FEW]
+        # As many as a small table's rows, which are all shown.
+        values = values.iloc[:_LISTS] if hasattr(values, "iloc") else values[:_LISTS]
     elif dtype.startswith("str") and hasattr(values, "str"):
         values = values.str.slice(0, _TEXT)
     found: list[Any] = values.tolist()

@@ -142,6 +142,15 @@ def test_the_expression_names_a_value_that_has_no_name(expression: str, value: o
     assert "[masked: password]" in described(value, expression)
 
 
+def test_fields_of_numpys_records_are_masked() -> None:
+    np = pytest.importorskip("numpy")
+    kinds = [("user", "U10"), ("password", "U200")]
+    for count in (1, 1_000):
+        records = np.array([("me", LONG)] * count, dtype=kinds)
+        assert "('me', '[masked: password]')" in described(records)
+        described(records.reshape(1, -1))
+
+
 def test_the_expression_names_an_array() -> None:
     np = pytest.importorskip("numpy")
     assert "[masked: password]" in described(np.array([SECRET, LONG]), "df['password'].values")
