@@ -112,7 +112,7 @@ class Template:
                 parts.append(part)
                 blocks.append(f"`{name}` is picture {len(parts)}.")
             else:
-                text, language = self._described(value)
+                text, language = self._described(value, expression)
                 blocks.append(Attachment(f"`{name}`:", self._mask(text), language).block())
         return content_of("\n\n".join(blocks), parts)
 
@@ -121,7 +121,7 @@ class Template:
         value = self._value(self._expressions[0], item)
         if self._picture(value) is not None:
             return ""
-        asked = self._mask(self._described(value)[0])
+        asked = self._mask(self._described(value, self._expressions[0])[0])
         return f"{asked}\n\n{self._instruction}" if self._instruction else asked
 
     def _is_of_row(self, found: Reference) -> bool:
@@ -143,17 +143,20 @@ class Template:
                 message, "Correct the expression", expression=expression
             ) from error
 
-    def _described(self, value: object) -> tuple[str, str]:
+    def _described(self, value: object, expression: str) -> tuple[str, str]:
         """Return a value as the model reads it, and the language it is written in."""
-        if type(value) is str and len(value) <= TOTAL:
-            return printable(value), "text"
+        from ..context.describe.hiding import Hiding
+
+        hiding = Hiding(self._masker, expression)
+        if type(value) is str:
+            value = hiding.value(value)
+            if len(value) <= TOTAL:
+                return printable(value), "text"
+            # Masked before it is cut: half a secret is hard to recognise.
+            value = self._mask(value)
         if type(value) in (int, float, bool):
             return str(value), "text"
-        from ..context.describe.describe import describe
-
-        budget = TOTAL // len(self._expressions)
-        # Masked before it is cut: half a secret is hard to recognise.
-        found = describe(self._mask(value) if type(value) is str else value, budget)
+        found = hiding.describe(value, TOTAL // len(self._expressions))
         return printable(found.text), found.language
 
     def _picture(self, value: object) -> Part | None:

@@ -35,6 +35,9 @@ LEAST = 500
 # How IPython names the source of the cells that ran.
 _CELL = re.compile(r"In\s*\[\s*-?\d+\s*\]|_i\d*|_ii+")
 
+# What a fingerprint says without a look at the values.
+_SHAPE = frozenset({"type", "rows", "length", "shape", "dtype", "columns", "column_count"})
+
 _SHORT = 30  # characters of a string that stands in its place, in quotation marks
 
 
@@ -186,15 +189,16 @@ class _Gathering:
 
     def _take(self, expression: str, value: object) -> None:
         """Put a value in place, or attach it and name it there."""
-        from .describe.describe import describe
+        from .describe.hiding import Hiding
         from .pictures.picture import picture_of
 
         name = one_line(expression, 200)
         is_cell = type(value) is str and _CELL.fullmatch(expression) is not None
+        hiding = Hiding(self._masker, expression)
         # Masked before it is cut: half a secret is hard to recognise.
-        shown = self.mask(value) if type(value) is str else value
+        shown = self.mask(hiding.value(value)) if type(value) is str else value
         is_secret = shown is not value and shown != value
-        if (short := _short(value)) is not None and not is_cell:
+        if (short := _short(shown if hiding.has_hidden else value)) is not None and not is_cell:
             self._in_place[expression] = short
             self._record(name, type(value).__name__, value, is_secret)
             return
@@ -208,12 +212,12 @@ class _Gathering:
             self._add_picture(name, picture, value)
             self._in_place[expression] += f" (picture {len(self.parts)})"
             return
-        description = describe(shown)
+        description = hiding.describe(shown)
         if len(description.text) > self._budget:
-            description = describe(shown, self._budget)
+            description = hiding.describe(shown, self._budget)
         if is_cell:
             description = replace(description, kind="the source of a cell", language="python")
-        self._record(name, description.kind, value, is_secret)
+        self._record(name, description.kind, value, is_secret or hiding.has_hidden)
         self._attach(_described(name, description), recorded=True)
 
     def _take_picture(self, wanted: object) -> None:
@@ -246,12 +250,17 @@ class _Gathering:
     def _record(self, name: str, kind: str, value: object, is_secret: bool = False) -> None:
         """Note what goes with the prompt, and how to tell later whether it has changed.
 
-        The fingerprint of a short secret would give it away, so a secret has none.
+        The fingerprint of a short secret would give it away, so a secret has none, and of a table
+        with secrets only the shape is kept.
         """
         from .fingerprint import fingerprint
 
         recorded: dict[str, Any] = {"name": self.mask(name), "kind": self.mask(kind)}
-        if not is_secret and (mark := fingerprint(value)):
+        mark = fingerprint(value)
+        if is_secret:
+            is_text = isinstance(value, (str, bytes, bytearray))
+            mark = {} if is_text else {k: v for k, v in mark.items() if k in _SHAPE}
+        if mark:
             recorded["fingerprint"] = mark
         self.objects.append(recorded)
 

@@ -13,7 +13,15 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-__all__ = ["Reference", "fill", "find_references", "is_plain", "mentions", "one_expression"]
+__all__ = [
+    "Reference",
+    "fill",
+    "find_references",
+    "is_plain",
+    "mentions",
+    "one_expression",
+    "parsed",
+]
 
 # Longest expression, and how many of the ``}}`` after a ``{{`` may be its end.
 _LONGEST = 2_000
@@ -61,7 +69,7 @@ def find_references(text: str, exists: Callable[[str], bool]) -> list[Reference]
         for end in _ends(text, position):
             tries += 1
             expression = text[position:end].strip()
-            tree = _parsed(expression) if tries <= _TRIES else None
+            tree = parsed(expression) if tries <= _TRIES else None
             if tree is not None:
                 name = _first_name(tree)
                 called = _called_names(tree)
@@ -88,7 +96,7 @@ def fill(text: str, references: list[Reference], values: Callable[[Reference], s
 
 def is_plain(expression: str) -> bool:
     """Say whether evaluating `expression` runs no call: names, attributes and constant keys."""
-    tree = _parsed(expression)
+    tree = parsed(expression)
     node = tree.body if tree is not None else None
     while isinstance(node, (ast.Attribute, ast.Subscript)):
         if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant):
@@ -99,7 +107,7 @@ def is_plain(expression: str) -> bool:
 
 def mentions(expression: str, name: str) -> bool:
     """Say whether `expression` uses the variable `name`."""
-    tree = _parsed(expression)
+    tree = parsed(expression)
     return tree is not None and any(
         isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree)
     )
@@ -121,7 +129,8 @@ def one_expression(expression: str) -> str:
     return f"({expression}\n)" if "\n" in expression else expression
 
 
-def _parsed(expression: str) -> ast.Expression | None:
+def parsed(expression: str) -> ast.Expression | None:
+    """Return the tree of one expression, or None if it is not one."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

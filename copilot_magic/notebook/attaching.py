@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..context.code.names import names_in
-from ..context.describe.describe import describe
 from ..context.describe.description import cut_middle
 from ..context.describe.failure import user_traceback
+from ..context.describe.hiding import Hiding
 from ..context.describe.userfiles import is_cell
 from ..context.gather import Attachment
 from ..errors import ExpressionError
@@ -17,6 +17,7 @@ from ..text import one_line, printable
 from .history import cells_before
 
 if TYPE_CHECKING:
+    from ..context.secrets.masker import Masker
     from .failures import Failure
     from .shell import Notebook
 
@@ -107,7 +108,9 @@ def _called_cells(error: BaseException, source: str, mask: Mask) -> list[Attachm
     ]
 
 
-def variables_attached(failure: Failure, variables: Mapping[str, Any]) -> list[Attachment]:
+def variables_attached(
+    failure: Failure, variables: Mapping[str, Any], masker: Masker | None = None
+) -> list[Attachment]:
     """Return brief descriptions of the data that the failed code uses, for a correction."""
     source = getattr(failure.error, "expression", "") or failure.source
     used = [name for name in names_in(source).uses if name in variables]
@@ -115,7 +118,7 @@ def variables_attached(failure: Failure, variables: Mapping[str, Any]) -> list[A
     is_missing = isinstance(error_of_user(failure), NameError)
     attachments = _names_attached(variables) if is_missing else []
     for name in data[:VARIABLES]:
-        found = describe(variables[name], VARIABLE)
+        found = Hiding(masker, name).describe(variables[name], VARIABLE)
         title = f"My variable `{name}` ({one_line(found.kind, 200)}):"
         text = printable(found.text)
         attachments.append(Attachment(title, text, found.language, name, found.kind))

@@ -116,13 +116,15 @@ def _prompt(notebook: Notebook, failure: Failure, words: str, instruction: str) 
     if expression := getattr(failure.error, "expression", ""):
         what = f"the expression {expression!r} in {what}"
     text = words.format(what=what, error=type(error_of_user(failure)).__name__)
+    masker = notebook.masker() if notebook.session.settings.mask_secrets else None
     return make_prompt(
         notebook,
         text,
         PromptLine(error=True),
         expand=False,
-        more=tuple(variables_attached(failure, notebook.namespace.variables)),
+        more=tuple(variables_attached(failure, notebook.namespace.variables, masker)),
         instruction=instruction,
+        masker=masker,
     )
 
 

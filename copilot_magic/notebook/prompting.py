@@ -44,6 +44,7 @@ def make_prompt(
     in_cell: bool = True,
     parts: tuple[Part, ...] = (),
     objects: tuple[Mapping[str, Any], ...] = (),
+    masker: Masker | None = None,
 ) -> Prompt:
     """Return the prompt that asks `text` as `line` says, with all that goes along.
 
@@ -59,13 +60,13 @@ def make_prompt(
         in_cell: The running cell asks; its next run asks again instead.
         parts: Pictures that are there already.
         objects: What is recorded of those.
+        masker: What has masked the secrets of `more`; by default a new one.
 
     Raises:
         UsageError: An expression or a picture cannot be used.
     """
     namespace = namespace or Namespace.of_shell(notebook.shell)
-    masker = None
-    if notebook.session.settings.mask_secrets:
+    if masker is None and notebook.session.settings.mask_secrets:
         masker = notebook.masker(namespace.variables)
     attachments = [*_attachments(notebook, line, masker), *more]
     instructions = [

@@ -429,6 +429,31 @@ def test_secrets_leave_neither_the_machine_nor_a_trace(server: ScriptedServer) -
         kernel.close()
 
 
+def test_the_secrets_of_a_table_do_not_leave_the_machine(
+    kernel: LiveKernel, server: ScriptedServer
+) -> None:
+    pytest.importorskip("pandas")
+    kernel.run(
+        "import pandas as pd; df = pd.DataFrame({'user': ['me', 'you'],"
+        f" 'password': ['s3cr3tP4ss!x', 's3cr3t{'-Ab1' * 50}']}})"
+    )
+    kernel.run("print(df)\ndf.head()")
+    for prompt in ("{{df}}", "{{df.head()}}", "{{df['password']}}", "{{df['password'][0]}}"):
+        run = ok(kernel.copilot(f"Who is in {prompt}?", "--context 2"))
+        assert "masked: password" in seen(run)
+        assert "[masked: password]" in sent(server)
+    ok(kernel.copilot("Who is it?", "--map df"))
+    kernel.run("df['age'].mean()")
+    ok(kernel.run("%copilot fix"))
+    assert "My variable `df`" in sent(server)
+    asked = json.dumps(server.posts)
+    assert "s3cr3t" not in asked
+    assert "Ab1-Ab1" not in asked
+    kernel.run("%config CopilotMagics.mask_secrets = False")
+    ok(kernel.copilot("Who is in {{df}}?"))
+    assert "s3cr3tP4ss!x" in sent(server)
+
+
 def test_a_dry_run_shows_the_request_that_would_go_out(
     kernel: LiveKernel, server: ScriptedServer
 ) -> None:

@@ -11,9 +11,11 @@ import enum
 import math
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from ...text import one_line
+from ..secrets.named import Named
 from .foreign import is_a, is_kind, type_name
 from .printer import Printer, number_text
 
@@ -51,8 +53,9 @@ def is_missing(value: Any) -> bool:
     return pandas is not None and (value is pandas.NaT or value is pandas.NA)
 
 
-def cell_text(value: Any, printer: Printer, limit: int = _CELL) -> str:
-    """Return the value of one cell in one line, text without quotes."""
+def cell_text(value: Any, printer: Printer, limit: int = _CELL, name: Named | None = None) -> str:
+    """Return the value of one cell in one line, text without quotes, a secret's name's masked."""
+    value = printer.hidden(value, name)
     if is_kind(value, str) and not is_kind(value, enum.Enum):
         return one_line(str.__getitem__(value, slice(limit * 2)), limit)
     if is_kind(value, float):
@@ -61,13 +64,36 @@ def cell_text(value: Any, printer: Printer, limit: int = _CELL) -> str:
         return one_line(number_text(value) or str(value), limit)
     if is_missing(value):
         return str(value)
-    return printer.brief(value, limit)
+    return printer.brief(value, limit, name)
 
 
-def summary(values: list[Any], printer: Printer) -> str:
-    """Return in a few words what the values are like; `values` lacks the missing ones."""
+def summary(values: list[Any], printer: Printer, names: Sequence[Named | None] = ()) -> str:
+    """Return in a few words what the values are like.
+
+    Args:
+        values: The values without the missing ones.
+        printer: Prints the values.
+        names: What the name of each says; empty if none says anything.
+    """
     if not values:
         return "nothing but missing values"
+    if any(names):
+        return _hidden(values, printer, names)
+    return _summary(values, printer)
+
+
+def _hidden(values: list[Any], printer: Printer, names: Sequence[Named | None]) -> str:
+    """Return what values are like of which some may be secrets."""
+    shown = [printer.hidden(value, name) for value, name in zip(values, names, strict=True)]
+    masks = [mask for mask, value in zip(shown, values, strict=True) if mask is not value]
+    if len(masks) == len(values) and len(set(masks)) == 1 and all(map(_is_countable, values)):
+        count = len(set(values))
+        words = f"{count:,} distinct, all" if count > 1 else "all"
+        return f"{words} {masks[0]!r}"
+    return _summary(shown, printer, next(filter(None, names)))
+
+
+def _summary(values: list[Any], printer: Printer, name: Named | None = None) -> str:
     if all(is_kind(value, bool) for value in values):
         return ", ".join(f"{value}: {n:,}" for value, n in Counter(values).most_common())
     if all(is_kind(value, (int, float, decimal.Decimal)) for value in values):
@@ -80,7 +106,7 @@ def summary(values: list[Any], printer: Printer) -> str:
     if len(names) == 1 and all(map(_is_countable, values)):
         return _distinct(values, printer)
     kinds = ", ".join(f"{count:,} {name}" for name, count in names.most_common(5))
-    some = ", ".join(_quoted(value, printer) for value in values[:3])
+    some = ", ".join(_quoted(value, printer, name) for value in values[:3])
     return f"{'mixed types: ' if len(names) > 1 else ''}{kinds}; such as {some}"
 
 
@@ -140,9 +166,9 @@ def _distinct(values: list[Any], printer: Printer) -> str:
     return f"{len(counts):,} distinct ({most_frequent}{most})"
 
 
-def _quoted(value: Any, printer: Printer) -> str:
+def _quoted(value: Any, printer: Printer, name: Named | None = None) -> str:
     if is_kind(value, str):
         return repr(one_line(str.__getitem__(value, slice(100)), 32))
     if is_a(value, "pandas", *_SCALARS):
         return str(value)
-    return printer.brief(value, 40)
+    return printer.brief(value, 40, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..secrets.named import Named
 from .arrays import describe_array, is_array
 from .description import BUDGET, LINE, LONG_BUDGET, Description, cut_middle
 from .failure import describe_failure, is_failure
@@ -12,12 +13,13 @@ from .foreign import Patience, Unanswered, type_name
 from .frames import describe_frame, is_described_frame
 from .other import describe_other, describe_own_words, has_own_words
 from .plain import describe_plain, is_plain
+from .printer import Hide, Printer
 from .source import describe_source, is_source
 from .xarrays import describe_labelled, is_labelled
 
 __all__ = ["describe"]
 
-_Describer = Callable[[Any, int | None, Patience], Description]
+_Describer = Callable[[Any, int | None, Printer], Description]
 
 # The first one that is for an object describes it; if that fails, the next one does.
 _DESCRIBERS: tuple[tuple[Callable[[object], bool], _Describer], ...] = (
@@ -32,7 +34,13 @@ _DESCRIBERS: tuple[tuple[Callable[[object], bool], _Describer], ...] = (
 )
 
 
-def describe(value: object, budget: int | None = None) -> Description:
+def describe(
+    value: object,
+    budget: int | None = None,
+    *,
+    hide: Hide | None = None,
+    name: Named | None = None,
+) -> Description:
     """Return a description of any object for a model.
 
     It raises no `Exception`, whatever the object does, and takes some seconds at most.
@@ -41,15 +49,19 @@ def describe(value: object, budget: int | None = None) -> Description:
         value: The object.
         budget: Most characters of the text; a line that says what was cut may come on top.
             None is `LONG_BUDGET` for strings and source, and `BUDGET` for all else.
+        hide: Masks what a name says is secret, such as that of a column, before it is cut; None
+            describes everything as it is.
+        name: What the expression for the object says about its value.
     """
     patience = Patience()
+    printer = Printer(patience, hide=hide, name=name if hide is not None else None)
     failures: list[str] = []
     for is_for, describer in _DESCRIBERS:
         try:
             if not is_for(value):
                 continue
             found = patience.ask_for_all(
-                lambda describer=describer: describer(value, budget, patience),  # type: ignore[misc]
+                lambda describer=describer: describer(value, budget, printer),  # type: ignore[misc]
                 "its description",
             )
         except (Unanswered, Exception) as reason:  # noqa: BLE001  # objects can fail in any way

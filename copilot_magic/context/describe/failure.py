@@ -11,6 +11,7 @@ from typing import Any
 from ...text import count_of
 from .description import BUDGET, Description, cut_middle, readable
 from .foreign import Patience, Unanswered, full_type_name, is_a, is_kind, type_name
+from .printer import Printer
 from .userfiles import file_label, is_users, library_of
 
 __all__ = ["describe_failure", "is_failure", "user_traceback"]
@@ -41,10 +42,10 @@ def is_failure(value: object) -> bool:
     return is_kind(value, BaseException)
 
 
-def describe_failure(value: Any, budget: int | None, patience: Patience) -> Description:
+def describe_failure(value: Any, budget: int | None, printer: Printer) -> Description:
     """Describe an exception by its traceback."""
     budget = BUDGET if budget is None else budget
-    whole = _whole(value, patience)
+    whole = _whole(value, printer.patience)
     text, left_out = cut_middle(whole, budget)
     return Description(f"exception {type_name(value)}", text, left_out)
 

@@ -30,26 +30,26 @@ def has_own_words(value: object) -> bool:
     return not is_kind(value, type) and defines(value, "_repr_llm_")
 
 
-def describe_own_words(value: Any, budget: int | None, patience: Patience) -> Description:
+def describe_own_words(value: Any, budget: int | None, printer: Printer) -> Description:
     """Describe an object by its `_repr_llm_`.
 
     Raises:
         Unanswered: It has none, or that fails.
     """
-    said = patience.ask(lambda: _text(value._repr_llm_()), "its _repr_llm_")
+    said = printer.patience.ask(lambda: _text(value._repr_llm_()), "its _repr_llm_")
     return _said(value, said, budget, "text")
 
 
-def describe_other(value: Any, budget: int | None, patience: Patience) -> Description:
+def describe_other(value: Any, budget: int | None, printer: Printer) -> Description:
     """Describe an object by its richest text, or by its attributes."""
     failures: list[str] = []
-    for said, language in _asked(value, patience, failures):
+    for said, language in _asked(value, printer.patience, failures):
         found = _said(value, said, budget, language)
         if not failures:
             return found
         text = "\n".join([*failures, found.text])
         return Description(found.kind, text, found.left_out, found.language)
-    return _attributes(value, BUDGET if budget is None else budget, patience, failures)
+    return _attributes(value, BUDGET if budget is None else budget, printer, failures)
 
 
 def _asked(value: Any, patience: Patience, failures: list[str]) -> Iterator[tuple[str, str]]:
@@ -109,9 +109,8 @@ def _has_default_repr(value: Any) -> bool:
     return True
 
 
-def _attributes(value: Any, budget: int, patience: Patience, failures: list[str]) -> Description:
+def _attributes(value: Any, budget: int, printer: Printer, failures: list[str]) -> Description:
     """Describe an object by its class, its attributes and the names of its methods."""
-    printer = Printer(patience)
     lines = [f"{type_name(value)} object of class {full_type_name(value)}", *failures]
     doc = namespace(type(value)).get("__doc__")
     if type(doc) is str and doc.strip() and type(value) is not object:
@@ -122,7 +121,7 @@ def _attributes(value: Any, budget: int, patience: Patience, failures: list[str]
     if members:
         room = max(budget - len("\n".join(lines)) - min(len(methods), 1_000) - 40, 40)
         public = {name: each for name, each in members.items() if not name.startswith("_")}
-        printed = printer.print(public or members, room)
+        printed = printer.print(public or members, room, printer.name)
         lines += ["attributes:", printed.text]
         left_out = printed.left_out
     if methods:

@@ -57,7 +57,9 @@ def _outline(value: Any) -> str:
             rows, columns = value.shape
             return f"{title} {name}, {count_of(rows, 'row')} × {count_of(columns, 'column')}"
         if is_a(value, library, "Series", "Index"):
-            return f"{title} {name} of {value.dtype}, {count_of(len(value), 'value')}"
+            # Not the categories of a Polars `Enum`, which may be many, or secrets.
+            dtype = str(value.dtype).partition("(categories=")[0]
+            return f"{title} {name} of {dtype}, {count_of(len(value), 'value')}"
     if is_a(value, "polars", "LazyFrame"):
         return f"Polars {name}"
     if is_a(value, "xarray", "Dataset"):

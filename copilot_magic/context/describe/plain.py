@@ -37,17 +37,18 @@ def is_plain(value: object) -> bool:
     )
 
 
-def describe_plain(value: Any, budget: int | None, patience: Patience) -> Description:
+def describe_plain(value: Any, budget: int | None, printer: Printer) -> Description:
     """Describe such a value."""
+    value = printer.hidden(value, printer.name)
     if is_kind(value, str) and not is_kind(value, enum.Enum):
         return _describe_string(value, LONG_BUDGET if budget is None else budget)
     budget = BUDGET if budget is None else budget
-    printed = Printer(patience).print(value, budget)
-    kind = _kind(value, patience)
+    printed = printer.print(value, budget, printer.name)
+    kind = _kind(value, printer.patience)
     if is_kind(value, enum.Enum):
         members = list(type(value).__members__)
         left_out = "" if len(members) <= 50 else f" … {len(members) - 50:,} more"
-        own = Printer(patience).brief(value.value, 200)
+        own = printer.brief(value.value, 200)
         text = f"{printed.text} = {own}\nmembers: {', '.join(members[:50])}{left_out}"
         return Description(kind, readable(text))
     return Description(kind, printed.text, printed.left_out)

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...text import one_line
+from ..secrets.named import Named, named
 from .description import readable, several
 from .elements import Elements, elements_of
 from .foreign import Patience, Unanswered, is_a, is_kind, namespace, type_name
 from .outline import is_table_like, outline
 
-__all__ = ["Printed", "Printer", "number_text"]
+__all__ = ["Hide", "Printed", "Printer", "number_text"]
 
 WIDTH = 88
 
@@ -45,6 +46,9 @@ _LEVELS = (
 )
 _BRIEF = (_Limits(12, 80, 3), _Limits(6, 40, 2), _Limits(3, 24, 1), _Limits(1, 24, 0))
 
+Hide = Callable[[str | bytes | bytearray, Named], "str | None"]
+"""Returns a mask for a value if it is a secret, given what its name says, and otherwise None."""
+
 # Modules of Python whose objects have a repr that says their value.
 _STABLE = ("builtins", "datetime", "decimal", "fractions", "uuid", "pathlib", "zoneinfo")
 
@@ -69,33 +73,65 @@ class Printed:
 class Printer:
     """Prints values like `repr`, within bounds; what an object said once is not asked again."""
 
-    def __init__(self, patience: Patience, is_stable: bool = False) -> None:
+    def __init__(
+        self,
+        patience: Patience,
+        is_stable: bool = False,
+        hide: Hide | None = None,
+        name: Named | None = None,
+    ) -> None:
         """Make a printer.
 
         Args:
             patience: The time for the objects' own code.
             is_stable: Print only what is the same in another process, for a fingerprint: neither
                 the reprs of other people's objects nor what is in a set.
+            hide: Masks secrets before they are cut; None prints everything as it is.
+            name: What the expression for the object that is described says about its value.
         """
         self.patience = patience
         self.is_stable = is_stable
+        self.name = name
+        self._hide = hide
         self._asked: dict[int, tuple[object, str]] = {}
         self._unanswered: set[type] = set()  # of what class objects were too slow or failed
 
-    def print(self, value: object, budget: int) -> Printed:
+    def named(self, name: object, outer: Named | None = None) -> Named | None:
+        """Return what a name says about its values, if secrets are masked."""
+        return None if self._hide is None else named(name, outer)
+
+    def hidden(self, value: Any, name: Named | None) -> Any:
+        """Return a mask for a text that is a secret with that name; any other value as it is."""
+        if name is None or self._hide is None:
+            return value
+        for base in (str, bytes, bytearray):
+            # A subclass, such as NumPy's, may have methods of its own.
+            if is_kind(value, base) and not is_kind(value, enum.Enum):
+                mask = self._hide(base.__getitem__(value, slice(None)), name)
+                return value if mask is None else mask
+        return value
+
+    def print(self, value: object, budget: int, name: Named | None = None) -> Printed:
         """Return the value in at most about `budget` characters, over several lines if needed."""
-        return self._print(value, budget, _LEVELS, WIDTH)
+        return self._print(value, budget, _LEVELS, WIDTH, name)
 
-    def brief(self, value: object, limit: int) -> str:
+    def brief(self, value: object, limit: int, name: Named | None = None) -> str:
         """Return the value in one line of at most `limit` characters."""
-        return one_line(self._print(value, limit, _BRIEF, 0).text, limit)
+        return one_line(self._print(value, limit, _BRIEF, 0, name).text, limit)
 
-    def _print(self, value: object, budget: int, levels: Iterable[_Limits], width: int) -> Printed:
+    def _print(
+        self,
+        value: object,
+        budget: int,
+        levels: Iterable[_Limits],
+        width: int,
+        name: Named | None,
+    ) -> Printed:
         text = ""
         for limits in levels:
             page = _Page(self, limits, budget, width)
             try:
-                text = readable(page.node(value, 0))
+                text = readable(page.node(value, 0, name))
             except _Full:
                 continue
             if len(text) <= budget:
@@ -154,13 +190,18 @@ class _Page:
         """Return what is missing."""
         return self._missing or ("parts of long or nested values left out" if self._is_cut else "")
 
-    def node(self, value: object, depth: int) -> str:
+    def node(self, value: object, depth: int, name: Named | None = None) -> str:
         """Return the value at that depth as text.
+
+        Args:
+            value: The value.
+            depth: How many containers it is in.
+            name: What its name, or that of a container of it, says about it.
 
         Raises:
             _Full: There is no room for it.
         """
-        if (leaf := self._leaf(value)) is not None:
+        if (leaf := self._leaf(self._printer.hidden(value, name))) is not None:
             return self._spend(leaf)
         elements = self._elements(value, depth)
         if isinstance(elements, str):
@@ -174,7 +215,7 @@ class _Page:
         self._spend(elements.opening + elements.closing)
         self._open.add(id(value))
         try:
-            inner = self._inner(elements, depth)
+            inner = self._inner(elements, depth, name)
         finally:
             self._open.discard(id(value))
         return self._laid_out(elements, inner, depth)
@@ -189,9 +230,9 @@ class _Page:
         except Unanswered as reason:
             return f"<{type_name(value)}: {reason}>"
 
-    def _inner(self, elements: Elements, depth: int) -> list[str]:
+    def _inner(self, elements: Elements, depth: int, name: Named | None) -> list[str]:
         self._room -= 2 * (len(elements.first) + len(elements.last))  # separators
-        inner = [self._element(element, depth) for element in elements.first]
+        inner = [self._element(element, depth, name) for element in elements.first]
         if elements.missing:
             self._is_cut = True
             if depth == 0:
@@ -199,14 +240,15 @@ class _Page:
                 self._missing = f"{elements.missing:,} of {of} left out"
             missing = several(elements.missing, elements.noun)
             inner.append(self._spend(f"… {missing} left out …"))
-        return inner + [self._element(element, depth) for element in elements.last]
+        return inner + [self._element(element, depth, name) for element in elements.last]
 
-    def _element(self, element: tuple[Any, ...], depth: int) -> str:
+    def _element(self, element: tuple[Any, ...], depth: int, outer: Named | None) -> str:
         if len(element) == 1:
-            return self.node(element[0], depth + 1)
+            return self.node(element[0], depth + 1, outer)
         key, mark, value = element
-        name = self._spend(key) if mark == "=" else self.node(key, depth + 1)
-        return f"{name}{mark}{self.node(value, depth + 1)}"
+        left = self._spend(key) if mark == "=" else self.node(key, depth + 1)
+        name = self._printer.named(key, outer)
+        return f"{left}{mark}{self.node(value, depth + 1, name)}"
 
     def _laid_out(self, elements: Elements, inner: list[str], depth: int) -> str:
         opening, closing = elements.opening, elements.closing

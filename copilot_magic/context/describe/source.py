@@ -12,7 +12,7 @@ from typing import Any
 
 from ...text import count_of, one_line
 from .description import BUDGET, LONG_BUDGET, Description, cut_middle, readable
-from .foreign import Patience, Unanswered, is_a, is_kind, namespace, type_name
+from .foreign import Unanswered, is_a, is_kind, namespace, type_name
 from .printer import Printer
 from .userfiles import is_cell
 
@@ -33,7 +33,7 @@ def is_source(value: object) -> bool:
     return is_kind(value, (*_FUNCTIONS, type, types.ModuleType)) or is_a(value, "numpy", "ufunc")
 
 
-def describe_source(value: Any, budget: int | None, patience: Patience) -> Description:
+def describe_source(value: Any, budget: int | None, printer: Printer) -> Description:
     """Describe a function, a class or a module."""
     if is_kind(value, types.ModuleType):
         return _module(value, BUDGET if budget is None else budget)
@@ -42,11 +42,11 @@ def describe_source(value: Any, budget: int | None, patience: Patience) -> Descr
     kind = f"{'class' if is_class else _function_kind(value)} {_name(value)}".rstrip()
     head = ""
     if is_kind(value, types.MethodType):
-        head = f"# bound to: {Printer(patience).brief(value.__self__, 100)}\n"
+        head = f"# bound to: {printer.brief(value.__self__, 100)}\n"
     elif is_kind(value, functools.partial):
-        head = f"# {_partial(value, Printer(patience))}\n"
+        head = f"# {_partial(value, printer)}\n"
     try:
-        source = patience.ask(lambda: source_of(value), "its source")
+        source = printer.patience.ask(lambda: source_of(value), "its source")
     except Unanswered:
         source = ""
     if source and (len(source) + len(head) <= budget or not is_class):
@@ -146,7 +146,8 @@ def _function_kind(value: Any) -> str:
 
 def _partial(value: Any, printer: Printer) -> str:
     given = [printer.brief(each, 60) for each in value.args[:10]]
-    given += [f"{key}={printer.brief(each, 60)}" for key, each in list(value.keywords.items())[:10]]
+    for key, each in list(value.keywords.items())[:10]:
+        given.append(f"{key}={printer.brief(each, 60, printer.named(key))}")
     return (
         f"{_name(value.func) or type_name(value.func)} with {', '.join(given) or 'nothing'} given"
     )

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...text import count_of, one_line
+from ..secrets.named import Named
 from .columns import SAMPLE, cell_text, is_missing, summary
 from .description import Description, cut_middle, readable
 from .printer import Printer
 
-__all__ = ["COLUMNS", "Column", "Table", "column_of", "label", "rendered", "rows_shown"]
+__all__ = [
+    "COLUMNS",
+    "Column",
+    "Names",
+    "Table",
+    "column_of",
+    "label",
+    "rendered",
+    "rows_shown",
+]
+
+Names = Sequence[Named | None]
+"""What the name of each value says about it."""
 
 COLUMNS = 40
 """Most columns that are described one by one; of the others only the names."""
@@ -79,6 +93,7 @@ def column_of(
     shown: list[Any],
     printer: Printer,
     missing: int | None = None,
+    names: tuple[Names, Names] | None = None,
 ) -> Column:
     """Return a column as it is described, from a sample of its values.
 
@@ -89,10 +104,13 @@ def column_of(
         shown: The values of the rows that are shown.
         printer: Prints the values.
         missing: How many are missing in the sample, if `sample` has only a part of it.
+        names: What the names of the values in `sample` and in `shown` say, if anything.
     """
-    present = [value for value in sample if not is_missing(value)]
-    words = summary(present, printer) if sample else "empty"
-    cells = [cell_text(value, printer) for value in shown]
+    of_sample, of_shown = names or ([None] * len(sample), [None] * len(shown))
+    at = [number for number, value in enumerate(sample) if not is_missing(value)]
+    present = [sample[number] for number in at]
+    words = summary(present, printer, [of_sample[n] for n in at]) if sample else "empty"
+    cells = [cell_text(each, printer, name=of) for each, of in zip(shown, of_shown, strict=True)]
     missing = len(sample) - len(present) if missing is None else missing
     return Column(name, one_line(str(dtype), 60), missing, words, cells)
 

@@ -15,7 +15,7 @@ CUT_LABEL = "cut-off key"
 _LEAST = 5
 _LONGEST = 400
 _ELLIPSES = 2_000
-_ELLIPSIS = re.compile("…")
+_ELLIPSIS = re.compile(r"…|\.{3}")  # pandas cuts long texts with dots
 # The beginnings of well-known keys, of which the rest is cut off.
 _BEGUN = re.compile(
     r"\b(?:sk-|rk-|sk_live_|rk_live_|gh[pousr]_|github_pat_|glpat-|xox[a-z]-|AKIA|ASIA|AIza|hf_"
@@ -32,7 +32,12 @@ def cut_secrets_in(text: str, forms: Sequence[tuple[str, str]]) -> Iterator[Span
     """
     for begun in _BEGUN.finditer(text):
         yield Span(*begun.span(), CUT_LABEL)
-    long = [(secret, label) for secret, label in forms if _LEAST < len(secret) <= _LONGEST]
+    long = [
+        (secret, label)
+        for secret, label in forms
+        if _LEAST < len(secret) <= _LONGEST
+        and (secret[:_LEAST] in text or secret[-_LEAST:] in text)
+    ]
     for number, ellipsis in enumerate(_ELLIPSIS.finditer(text)):
         if number == _ELLIPSES or not long:
             return

@@ -17,8 +17,10 @@ from .assignments import assignments_in
 from .cut import CUT_LABEL, cut_secrets_in
 from .entropy import RANDOM, random_tokens_in
 from .formats import FORMAT_LABELS, formats_in
+from .named import Named
 from .names import KIND_LABELS, Kind, is_secret, kind_of
 from .spans import Span, merged
+from .tables import of_table
 
 __all__ = ["Masker"]
 
@@ -30,20 +32,22 @@ _LABELS = frozenset({_UNNAMED, RANDOM, CUT_LABEL, *FORMAT_LABELS, *KIND_LABELS})
 _ROUNDS = 4
 _LONGEST = 10_000
 _DICT_ITEMS = 1_000
+_TABLE_CELLS = 500  # of all tables together: each takes time for every text
 
 
 class Masker:
     """Replaces the secrets of texts by ``[masked: OPENAI_API_KEY]`` and the like.
 
-    Only objects that are exactly a `str`, `bytes`, `dict`, or one of pydantic's secrets are looked
-    into, and only here, when it is made.
+    Only objects that are exactly a `str`, `bytes`, `dict`, one of pydantic's secrets, or a table of
+    pandas or Polars are looked into, and only here, when it is made. What is shown of other objects
+    goes through `hide` first.
 
     Args:
         variables: The user's variables.
         environ: The environment variables.
     """
 
-    __slots__ = ("_forms", "_labels", "_masked", "_secrets")
+    __slots__ = ("_forms", "_labels", "_masked", "_names", "_secrets")
 
     def __init__(
         self,
@@ -56,7 +60,9 @@ class Masker:
         values = [value for value in found if value not in f"[masked: {_UNNAMED}]"]
         self._masked: list[str] = []
         self._secrets = values
-        names = {value: self._safe(_NO_LABEL.sub("_", found[value])[:80]) for value in values}
+        labels = {name: self._label(name) for name in set(found.values())}
+        names = {value: labels[found[value]] for value in values}
+        self._names = names
         self._labels = set(names.values())
         self._forms = [(form, names[value]) for value in values for form in _written_forms(value)]
 
@@ -85,6 +91,25 @@ class Masker:
                     self._masked.append(label)
             text = "".join([*pieces, text[position:]])
         return text
+
+    def hide(self, value: str | bytes | bytearray, name: Named) -> str | None:
+        """Return a mask for a value if it is a secret with that name, and otherwise None.
+
+        A description asks before it cuts the value, or counts it among others.
+        """
+        if not 0 < len(value) <= _LONGEST:
+            return None
+        text = value if isinstance(value, str) else _as_text(bytes(value))
+        if not is_secret(text, name.kind):
+            return None
+        label = self._names.get(text.strip()) or self._label(name.label)
+        self._labels.add(label)
+        if label not in self._masked:
+            self._masked.append(label)
+        return f"[masked: {label}]"
+
+    def _label(self, name: str) -> str:
+        return self._safe(_NO_LABEL.sub("_", name)[:80])
 
     def _secrets_in(self, text: str) -> list[Span]:
         """Return the places to mask, with labels in which no known secret is."""
@@ -130,13 +155,17 @@ def _of_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _of_namespace(variables: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Find the secrets among the variables, and in those that are dictionaries."""
+    """Find the secrets among the variables, and in those that are dictionaries or tables."""
+    cells: dict[str, str] = {}
     for name, value in tuple(variables.items()):
         if type(name) is not str:
             continue
         kind = kind_of(name)
         yield from _of_variable(name, kind, value)
         if type(value) is not dict:
+            if len(cells) < _TABLE_CELLS:
+                for column, cell in of_table(value):
+                    cells |= {text: label for label, text in _of_variable(*column, cell)}
             continue
         # `api_keys = {"openai": …}`; but `credentials` have a user's name among them.
         inherited = None if kind is None or kind.label == "credentials" else kind
@@ -145,6 +174,7 @@ def _of_namespace(variables: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         for key, item in tuple(islice(value.items(), _DICT_ITEMS)):
             if type(key) is str:
                 yield from _of_variable(f"{name}.{key}", kind_of(key) or inherited, item)
+    yield from ((name, value) for value, name in islice(cells.items(), _TABLE_CELLS))
 
 
 def _of_variable(name: str, kind: Kind | None, value: object) -> Iterator[tuple[str, str]]:

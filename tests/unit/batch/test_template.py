@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pictures import PNG
 
+from copilot_magic.batch.items import Items
 from copilot_magic.batch.template import Template
 from copilot_magic.context.gather import DATA
 from copilot_magic.context.secrets.masker import Masker
@@ -145,3 +146,20 @@ def test_secrets_in_words_rows_and_system_are_masked() -> None:
 def test_a_long_row_is_cut_and_numbers_are_plain() -> None:
     assert len(str(template("Sum up {{item}}").content("x" * 500_000))) < 70_000
     assert str(template("Is {{item}} prime?").content(7)).endswith("```text\n7\n```")
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize(
+    "words", ["Who is it?", "{{item}}", "{{item['password']}}", "Is {{item}}?"]
+)
+def test_the_secrets_of_a_tables_rows_are_masked(library: str, words: str) -> None:
+    frame = pytest.importorskip(library).DataFrame(
+        {"user": ["ann", "bob"], "password": ["s3cr3tP4ss!x", f"s3cr3t{'-Ab1' * 50}"]}
+    )
+    asked = Template(words, Variables(), Masker())
+    for row in Items(frame):
+        content = str(asked.content(row))
+        assert "s3cr3t" not in content
+        assert "[masked: password]" in content
+    assert asked.notes == ["masked: password"]
+    assert "s3cr3t" in str(template(words).content({"user": "x", "password": "s3cr3tP4ss!x"}))

@@ -179,6 +179,24 @@ def test_a_text_that_is_not_to_be_expanded_is_not() -> None:
     assert variables.evaluated == []
 
 
+@pytest.mark.parametrize(
+    "expression", ["df", "df.head()", 'df["password"]', "df.password[0]", "df.password.tolist()"]
+)
+def test_the_secrets_of_a_table_are_masked_and_named_in_the_footer(expression: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    secret = "s3cr3tP4ss!x"
+    df = pandas.DataFrame({"user": ["me"], "password": [secret]})
+    for masker in (Masker({"df": df}), Masker()):
+        found = gather(Prompt(f"Look at {{{{{expression}}}}}"), Variables({"df": df}), masker)
+        assert secret not in str(found)
+        assert "[masked: password]" in found.expanded
+        assert found.notes == ("masked: password",)
+        assert "sample" not in found.objects[0].get("fingerprint", {})
+    shown = gather(Prompt(f"Look at {{{{{expression}}}}}"), Variables({"df": df}), None)
+    assert secret in shown.expanded
+    assert not shown.notes
+
+
 def test_without_masking_everything_goes_as_it_is() -> None:
     prompt: Any = gather(Prompt("{{password}}"), Variables({"password": "hunter22"}), None)
     assert prompt.expanded == '"hunter22"'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from copilot_magic.context.secrets.masker import Masker
 from copilot_magic.notebook.attaching import (
     NAMES,
     SOURCE,
@@ -67,6 +68,16 @@ def test_the_data_that_a_cell_uses_is_described_and_its_code_is_not() -> None:
     attached = variables_attached(failed("f(df, np, C, missing)"), variables)
     assert [each.name for each in attached] == ["df"]
     assert attached[0].title.startswith("My variable `df` (list, 2")
+
+
+def test_the_secrets_in_data_that_a_cell_uses_are_masked_before_they_are_cut() -> None:
+    secret = f"s3cr3t{'-Ab1' * 800}"
+    variables = {"rows": [{"password": secret}], "password": secret}
+    masker = Masker()
+    attached = variables_attached(failed("f(rows, password)"), variables, masker)
+    assert [each.text.count("[masked: password]") for each in attached] == [1, 1]
+    assert "Ab1" not in "".join(each.text for each in attached)
+    assert masker.masked == ["password"]
 
 
 def test_only_some_variables_are_described() -> None:

@@ -247,3 +247,11 @@ def test_polars_samples_and_never_collects() -> None:
     found = describe(lazy)
     assert found.kind == "Polars LazyFrame, 1 column, not collected"
     assert "plan:" in found.text
+
+
+def test_a_column_of_arrows_lists_is_shown_with_all_rows_of_a_small_table() -> None:
+    arrow = pytest.importorskip("pyarrow")
+    lists = pd.Series([[i] for i in range(15)], dtype=pd.ArrowDtype(arrow.list_(arrow.int64())))
+    text = describe(pd.DataFrame({"a": lists})).text
+    assert "failed" not in text
+    assert "[14]" in text

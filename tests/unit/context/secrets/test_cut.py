@@ -21,6 +21,7 @@ SECRET = "hunter22-Xk9-pq71"
         "a\n… 400 of 900 characters left out …\nXk9-pq71 and more",
         "'… 400 characters …k9-pq71'",
         "'hunter22…'",
+        "0  me  hunter22-X...\n1",
     ],
 )
 def test_the_beginning_and_the_end_of_a_known_secret_are_masked_at_a_cut(text: str) -> None:
