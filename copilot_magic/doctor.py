@@ -16,6 +16,7 @@ from .errors import (
     AuthenticationError,
     BadRequestError,
     ConnectError,
+    ContextLengthError,
     CopilotError,
     FirstTokenTimeoutError,
     MalformedAnswerError,
@@ -27,6 +28,7 @@ from .errors import (
 from .settings import Settings
 from .text import count_of, without_credentials
 from .wire.chunks import Delta
+from .wire.failures import retry_hint
 from .wire.request import request_body
 
 __all__ = ["Check", "diagnose"]
@@ -154,6 +156,9 @@ def _answer(client: ChatClient) -> Iterator[Check]:
                     if len(arrivals) == _ENOUGH:
                         break
     except CopilotError as error:
+        # What these advise is for a turn of a conversation, which this question is not.
+        if isinstance(error, ContextLengthError) or error.hint in map(retry_hint, (False, True)):
+            error.hint = "Try again; if that fails too, look into the server's log"
         yield _failed("answer", error)
         return
     yield Check("answer", f"it began after {arrivals[0] - begun:.1f} seconds")
@@ -161,12 +166,10 @@ def _answer(client: ChatClient) -> Iterator[Check]:
     if pieces > 1:
         yield Check("streaming", f"the answer came in {pieces} pieces")
         return
-    held_back = AnswerError(
-        "The answer came in one piece",
-        "Try another provider: this one, or a proxy on the way, holds the answer back",
-        begun=True,
-    )
-    yield _failed("streaming", held_back)
+    what = "The server, or a proxy on the way to it, holds answers back until they are whole"
+    if _names(client.providers):
+        what = "Try another provider: this one, or a proxy on the way, holds the answer back"
+    yield _failed("streaming", AnswerError("The answer came in one piece", what, begun=True))
 
 
 def _names(ask: Callable[[], list[str]]) -> list[str]:

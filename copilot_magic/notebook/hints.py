@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -40,7 +41,7 @@ from ..errors import (
 from ..settings import is_loopback
 from .interrupts import one_interrupt, without_traceback
 
-__all__ = ["CONTINUE", "next_step", "with_hints"]
+__all__ = ["CONTINUE", "after_check", "next_step", "with_hints"]
 
 CONTINUE = "%copilot continue"
 # Typed into a cell, a key would be saved with the notebook.
@@ -60,6 +61,7 @@ def _config(setting: str, value: object) -> str:
 
 _DOCTOR = _way("Check the address step by step", "%copilot doctor")
 _RETRY = _way("Ask again", "%copilot retry")
+_NOT_AFTER_CHECK = ("%copilot doctor", "%copilot retry", CONTINUE)
 _PROVIDERS = _way("See which providers there are", "%copilot providers")
 
 
@@ -116,6 +118,18 @@ def next_step(error: CopilotError) -> str:
         case StoreError():
             return _way(error.hint, '%config CopilotMagics.store = "conversations.db"')
     return error.hint
+
+
+def after_check(error: CopilotError) -> str:
+    """Return what to do about a problem that ``%copilot doctor`` found.
+
+    It does not lead to itself, and its question is no turn that could be continued or repeated.
+    """
+    if isinstance(error, ContextLengthError):
+        return error.hint
+    ways = re.split(rf"\n(?!{COMMAND})", next_step(error))
+    useful = [way for way in ways if not any(command in way for command in _NOT_AFTER_CHECK)]
+    return "\n".join(useful) or error.hint
 
 
 def _after_prompt(error: PromptError) -> str:

@@ -253,7 +253,7 @@ def test_the_doctor_does_not_continue_what_it_asked_itself(
     """Its question is no turn of the conversation."""
     server.script(lambda exchange: answer(exchange, "all"))
     text = printed(capsys, notebook, "doctor")
-    assert "✗ streaming" in text and "    Try another provider" in text
+    assert "✗ streaming" in text and "    The server, or a proxy on the way" in text
     assert "%copilot continue" not in text
 
 
