@@ -105,7 +105,7 @@ def _server(client: ChatClient) -> Iterator[Check]:
         yield _failed("server", error)
         return
     yield Check("server", f"{reachable}; {listed}")
-    yield Check("API key", "accepted" if client.settings.api_key() else "none is needed")
+    yield Check("API key", "sent with each request" if client.settings.api_key() else "none is set")
 
 
 def _providers(client: ChatClient) -> Iterator[Check]:

@@ -115,6 +115,16 @@ def test_a_key_that_is_missing_or_refused(
     assert key is None or KEY not in found.message
 
 
+@pytest.mark.parametrize(("key", "words"), [(None, "none is set"), (KEY, "sent with each request")])
+def test_a_public_list_of_models_does_not_prove_the_key(
+    healthy: ScriptedServer, key: str | None, words: str
+) -> None:
+    healthy.script(lambda exchange: exchange.reply(401, ""))
+    checks = examine(healthy.base_url, key)
+    assert dict(check[:2] for check in checks)["API key"] == words
+    assert last(checks).name == "answer"
+
+
 def test_a_provider_that_the_server_does_not_know(healthy: ScriptedServer) -> None:
     healthy.get["/v1/providers"] = listed("Copilot", "PollinationsAI")
     found = last(examine(healthy.base_url, provider="Copillot"))
