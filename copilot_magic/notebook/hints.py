@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from ..errors import (
     COMMAND,
@@ -135,17 +136,7 @@ def after_check(error: CopilotError) -> str:
 def _after_prompt(error: PromptError) -> str:
     match error:
         case RefusedError(base_url=url) if is_loopback(url):
-            return "\n".join(
-                [
-                    _way("Start a small model on this machine", "%copilot serve"),
-                    _way(
-                        "Start gpt4free, in a terminal",
-                        'pip install "g4f[api]"',
-                        "g4f api --no-gui --port 1337",
-                    ),
-                    _way("Ask another server, such as Ollama", _config("base_url", _OLLAMA)),
-                ]
-            )
+            return _nothing_listens(url)
         case RefusedError():
             other = _way("Ask another one, such as Ollama here", _config("base_url", _OLLAMA))
             return f"Start that server\n{other}"
@@ -171,6 +162,21 @@ def _after_prompt(error: PromptError) -> str:
     if error.begun:
         return _way("What arrived is kept; ask for the rest", CONTINUE)
     return _RETRY
+
+
+def _nothing_listens(url: str) -> str:
+    """Return what to do if nothing listens at an address on this machine."""
+    local = _way("Start a small model on this machine", "%copilot serve")
+    ollama = _way("Ask another server, such as Ollama", _config("base_url", _OLLAMA))
+    match urlsplit(url).port:
+        case 1337:
+            commands = 'pip install "g4f[api]"', "g4f api --no-gui --port 1337"
+            ways = [local, _way("Start gpt4free, in a terminal", *commands), ollama]
+        case 11434:
+            ways = [_way("Start Ollama, in a terminal", "ollama serve"), local]
+        case _:
+            ways = ["Start that server", local, ollama]
+    return "\n".join(ways)
 
 
 def _after_status(error: StatusError) -> str:
