@@ -195,7 +195,7 @@ def _after_status(error: StatusError) -> str:
             return "\n".join(
                 [
                     _way(f"{what} (what you type is neither shown nor saved)", _KEY),
-                    "Set COPILOT_API_KEY in the environment before Jupyter starts",
+                    "For good, set COPILOT_API_KEY in the environment before Jupyter starts",
                 ]
             )
         case NotFoundError(missing="path", suggestion=url) if url:

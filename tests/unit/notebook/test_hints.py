@@ -177,6 +177,7 @@ def test_a_key_is_asked_for_so_that_nothing_shows_it() -> None:
     """A key in a cell is saved with the notebook."""
     lines = next_step(AuthenticationError("x", "Put the key into COPILOT_API_KEY")).split("\n")
     (command,) = [line.strip() for line in lines if line.startswith("    ")]
+    assert lines[-1].startswith("For good, set COPILOT_API_KEY")  # not a second step
     assert ast.unparse(ast.parse(command)).splitlines() == [
         "import os, getpass",
         "os.environ['COPILOT_API_KEY'] = getpass.getpass()",
