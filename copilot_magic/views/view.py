@@ -179,7 +179,7 @@ class WaitingLine:
 
 def next_try(reason: str, seconds: float) -> str:
     """Return the line that announces a wait: before the next try, or for another answer."""
-    if seconds == math.inf:
+    if seconds == math.inf or seconds < 0.5:
         return f"{reason} …"
     return f"{reason} – next try in {seconds:.0f} s"
 
