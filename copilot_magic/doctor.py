@@ -28,6 +28,7 @@ from .errors import (
 from .settings import Settings
 from .text import count_of, without_credentials
 from .wire.chunks import Delta
+from .wire.dialect import Dialect
 from .wire.failures import retry_hint
 from .wire.request import request_body
 
@@ -54,12 +55,16 @@ class Check(NamedTuple):
     problem: CopilotError | None = None
 
 
-def diagnose(settings: Settings) -> Iterator[Check]:
+def diagnose(settings: Settings, dialect: Dialect | None = None) -> Iterator[Check]:
     """Yield what each step finds, up to the first problem: the later steps depend on it.
 
     The last step asks a short question, which the server may charge for.
+
+    Args:
+        settings: Whom to ask, and how.
+        dialect: What the server is known to need; what the steps learn is added.
     """
-    with ChatClient(settings) as client:
+    with ChatClient(settings, dialect=dialect) as client:
         for step in (_server, _providers, _model, _answer):
             for check in step(client):
                 yield check

@@ -158,7 +158,8 @@ def _problem(error: StoreError) -> str:
 def _doctor(notebook: Notebook) -> None:
     from ..doctor import diagnose
 
-    for check in diagnose(notebook.session.settings):
+    session = notebook.session
+    for check in diagnose(session.settings, session.dialect):
         say(f"{'✗' if check.problem else '✓'} {check.name}: {check.message}")
         if check.problem is not None:
             say(textwrap.indent(after_check(check.problem), "    "))
