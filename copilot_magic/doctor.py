@@ -16,6 +16,7 @@ from .errors import (
     AuthenticationError,
     BadRequestError,
     ConnectError,
+    ContextLengthError,
     CopilotError,
     FirstTokenTimeoutError,
     MalformedAnswerError,
@@ -27,6 +28,8 @@ from .errors import (
 from .settings import Settings
 from .text import count_of, without_credentials
 from .wire.chunks import Delta
+from .wire.dialect import Dialect
+from .wire.failures import retry_hint
 from .wire.request import request_body
 
 __all__ = ["Check", "diagnose"]
@@ -52,12 +55,16 @@ class Check(NamedTuple):
     problem: CopilotError | None = None
 
 
-def diagnose(settings: Settings) -> Iterator[Check]:
+def diagnose(settings: Settings, dialect: Dialect | None = None) -> Iterator[Check]:
     """Yield what each step finds, up to the first problem: the later steps depend on it.
 
     The last step asks a short question, which the server may charge for.
+
+    Args:
+        settings: Whom to ask, and how.
+        dialect: What the server is known to need; what the steps learn is added.
     """
-    with ChatClient(settings) as client:
+    with ChatClient(settings, dialect=dialect) as client:
         for step in (_server, _providers, _model, _answer):
             for check in step(client):
                 yield check
@@ -103,7 +110,7 @@ def _server(client: ChatClient) -> Iterator[Check]:
         yield _failed("server", error)
         return
     yield Check("server", f"{reachable}; {listed}")
-    yield Check("API key", "accepted" if client.settings.api_key() else "none is needed")
+    yield Check("API key", "sent with each request" if client.settings.api_key() else "none is set")
 
 
 def _providers(client: ChatClient) -> Iterator[Check]:
@@ -154,6 +161,9 @@ def _answer(client: ChatClient) -> Iterator[Check]:
                     if len(arrivals) == _ENOUGH:
                         break
     except CopilotError as error:
+        # What these advise is for a turn of a conversation, which this question is not.
+        if isinstance(error, ContextLengthError) or error.hint in map(retry_hint, (False, True)):
+            error.hint = "Try again; if that fails too, look into the server's log"
         yield _failed("answer", error)
         return
     yield Check("answer", f"it began after {arrivals[0] - begun:.1f} seconds")
@@ -161,12 +171,10 @@ def _answer(client: ChatClient) -> Iterator[Check]:
     if pieces > 1:
         yield Check("streaming", f"the answer came in {pieces} pieces")
         return
-    held_back = AnswerError(
-        "The answer came in one piece",
-        "Try another provider: this one, or a proxy on the way, holds the answer back",
-        begun=True,
-    )
-    yield _failed("streaming", held_back)
+    what = "The server, or a proxy on the way to it, holds answers back until they are whole"
+    if _names(client.providers):
+        what = "Try another provider: this one, or a proxy on the way, holds the answer back"
+    yield _failed("streaming", AnswerError("The answer came in one piece", what, begun=True))
 
 
 def _names(ask: Callable[[], list[str]]) -> list[str]:

@@ -97,7 +97,7 @@ def unknown_name(host: str, settings: Settings) -> NameResolutionError:
 
 def _refused(base_url: str) -> RefusedError:
     hint = "Start that server, or set base_url to one that runs"
-    if is_loopback(base_url):
+    if is_loopback(base_url) and urlsplit(base_url).port == 1337:
         hint = (
             'Start a server, for example gpt4free: pip install "g4f[api]", then '
             "g4f api --no-gui --port 1337; or set base_url to one that runs"

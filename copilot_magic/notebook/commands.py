@@ -15,7 +15,7 @@ from ..text import count_of, one_line, without_credentials
 from ..views.printing import publish, say
 from .arguments import Parser, add_trying
 from .files import read_conversation, write_conversation
-from .hints import CONTINUE, next_step
+from .hints import after_check, next_step
 from .serving import serve_command, stop_command
 from .shell import Notebook
 from .showing import show_exchange
@@ -158,14 +158,11 @@ def _problem(error: StoreError) -> str:
 def _doctor(notebook: Notebook) -> None:
     from ..doctor import diagnose
 
-    for check in diagnose(notebook.session.settings):
+    session = notebook.session
+    for check in diagnose(session.settings, session.dialect):
         say(f"{'✗' if check.problem else '✓'} {check.name}: {check.message}")
         if check.problem is not None:
-            fix = next_step(check.problem)
-            # The doctor does not lead to itself; and what it asked is no turn of the conversation.
-            if any(command in fix for command in ("%copilot doctor", "%copilot retry", CONTINUE)):
-                fix = check.problem.hint
-            say(textwrap.indent(fix, "    "))
+            say(textwrap.indent(after_check(check.problem), "    "))
 
 
 def _new(notebook: Notebook, name: str) -> None:

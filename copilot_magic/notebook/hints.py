@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from ..errors import (
     COMMAND,
@@ -40,7 +42,7 @@ from ..errors import (
 from ..settings import is_loopback
 from .interrupts import one_interrupt, without_traceback
 
-__all__ = ["CONTINUE", "next_step", "with_hints"]
+__all__ = ["CONTINUE", "after_check", "next_step", "with_hints"]
 
 CONTINUE = "%copilot continue"
 # A key that is typed into a cell is saved with the notebook.
@@ -60,6 +62,7 @@ def _config(setting: str, value: object) -> str:
 
 _DOCTOR = _way("Check the address step by step", "%copilot doctor")
 _RETRY = _way("Ask again", "%copilot retry")
+_NOT_AFTER_CHECK = ("%copilot doctor", "%copilot retry", CONTINUE)
 _PROVIDERS = _way("See which providers there are", "%copilot providers")
 
 
@@ -118,20 +121,22 @@ def next_step(error: CopilotError) -> str:
     return error.hint
 
 
+def after_check(error: CopilotError) -> str:
+    """Return what to do about a problem that ``%copilot doctor`` found.
+
+    It does not lead to itself, and its question is no turn that could be continued or repeated.
+    """
+    if isinstance(error, ContextLengthError):
+        return error.hint
+    ways = re.split(rf"\n(?!{COMMAND})", next_step(error))
+    useful = [way for way in ways if not any(command in way for command in _NOT_AFTER_CHECK)]
+    return "\n".join(useful) or error.hint
+
+
 def _after_prompt(error: PromptError) -> str:
     match error:
         case RefusedError(base_url=url) if is_loopback(url):
-            return "\n".join(
-                [
-                    _way("Start a small model on this machine", "%copilot serve"),
-                    _way(
-                        "Start gpt4free, in a terminal",
-                        'pip install "g4f[api]"',
-                        "g4f api --no-gui --port 1337",
-                    ),
-                    _way("Ask another server, such as Ollama", _config("base_url", _OLLAMA)),
-                ]
-            )
+            return _nothing_listens(url)
         case RefusedError():
             other = _way("Ask another one, such as Ollama here", _config("base_url", _OLLAMA))
             return f"Start that server\n{other}"
@@ -159,6 +164,21 @@ def _after_prompt(error: PromptError) -> str:
     return _RETRY
 
 
+def _nothing_listens(url: str) -> str:
+    """Return what to do if nothing listens at an address on this machine."""
+    local = _way("Start a small model on this machine", "%copilot serve")
+    ollama = _way("Ask another server, such as Ollama", _config("base_url", _OLLAMA))
+    match urlsplit(url).port:
+        case 1337:
+            commands = 'pip install "g4f[api]"', "g4f api --no-gui --port 1337"
+            ways = [local, _way("Start gpt4free, in a terminal", *commands), ollama]
+        case 11434:
+            ways = [_way("Start Ollama, in a terminal", "ollama serve"), local]
+        case _:
+            ways = ["Start that server", local, ollama]
+    return "\n".join(ways)
+
+
 def _after_status(error: StatusError) -> str:
     match error:
         case ContextLengthError():
@@ -175,7 +195,7 @@ def _after_status(error: StatusError) -> str:
             return "\n".join(
                 [
                     _way(f"{what} (what you type is neither shown nor saved)", _KEY),
-                    "Set COPILOT_API_KEY in the environment before Jupyter starts",
+                    "For good, set COPILOT_API_KEY in the environment before Jupyter starts",
                 ]
             )
         case NotFoundError(missing="path", suggestion=url) if url:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Asking"]
 
+_DEFAULT = "the default provider"
+
 
 class Asking:
     """The request for one turn, made to one provider after another until one begins to answer.
@@ -74,8 +76,8 @@ class Asking:
             except PromptError as error:
                 if self._client.stopped or number == len(providers) or turn.received != had:
                     raise
-                turn.notes.append(f"{provider or 'the default provider'} failed: {error.message}")
-                yield Waiting(0.0, f"{error.message}; trying {providers[number]}")
+                turn.notes.append(f"{provider or _DEFAULT} failed: {error.message}")
+                yield Waiting(0.0, f"{error.message}; trying {providers[number] or _DEFAULT}")
 
     def may_be_remembered(self) -> bool:
         """Say whether the server may know a turn that this one replaced.

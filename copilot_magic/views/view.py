@@ -17,6 +17,9 @@ __all__ = ["QUIET_START", "Footer", "View", "WaitingLine", "effects_mark", "in_k
 QUIET_START = 0.4
 """Seconds of waiting that pass before a view mentions the wait."""
 
+# Seconds of writing from which a rate means something. Tokens that came with one read were written
+# before: microseconds later, the answer has ended.
+_LEAST_WRITING = 0.25
 # Steps that looking for what code does may take: for each character, and besides.
 _STEPS = 8
 _MORE_STEPS = 100_000
@@ -114,7 +117,7 @@ def _tokens(turn: Turn) -> list[str]:
     elif _is_count(received):
         facts.append(count_of(received, "token"))
     writing = turn.elapsed - (turn.first_token or 0.0)
-    if _is_count(received) and received > 1 and writing > 0:
+    if _is_count(received) and received > 1 and writing >= _LEAST_WRITING:
         facts.append(f"{received / writing:.0f} tokens/s")
     return facts
 
@@ -179,7 +182,7 @@ class WaitingLine:
 
 def next_try(reason: str, seconds: float) -> str:
     """Return the line that announces a wait: before the next try, or for another answer."""
-    if seconds == math.inf:
+    if seconds == math.inf or seconds < 0.5:
         return f"{reason} …"
     return f"{reason} – next try in {seconds:.0f} s"
 

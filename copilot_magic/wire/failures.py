@@ -60,11 +60,15 @@ def status_error(
     """
     from http import HTTPStatus
 
+    said = one_line(message).rstrip(".")
     try:
-        name = f"{status} ({HTTPStatus(status).phrase})"
+        phrase = HTTPStatus(status).phrase
+        name = f"{status} ({phrase})"
+        if said.casefold() in (phrase.casefold(), f"{status} {phrase}".casefold()):
+            said = ""
     except ValueError:
         name = str(status)
-    said = f"The server answered {name}: {one_line(message)}".removesuffix(": ")
+    said = f"The server answered {name}: {said}".removesuffix(": ")
     if pictures and refuses_pictures(status, message):
         kind, hint, facts = _no_pictures(status)
     else:

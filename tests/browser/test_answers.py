@@ -268,8 +268,6 @@ def test_the_lines_of_an_error_are_not_broken_and_are_copied_as_they_stand(
     assert lines[0] == "RefusedError: No server is listening at http://127.0.0.1:9/v1"
     assert [line for line in lines if line.startswith("    ")] == [
         "    %copilot serve",
-        '    pip install "g4f[api]"',
-        "    g4f api --no-gui --port 1337",
         "    %config CopilotMagics.base_url = 'http://localhost:11434/v1'",
     ]
     height, line_height = error.evaluate(

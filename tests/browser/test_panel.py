@@ -667,6 +667,18 @@ def test_a_saved_notebook_shows_the_conversation_without_a_kernel(
         assert not page.get_by_text("Error displaying widget").filter(visible=True).count()
 
 
+def test_a_conversation_that_is_there_is_seen_once_when_the_panel_is_shown(
+    notebook: Notebook, server: ScriptedServer
+) -> None:
+    server.script(lambda exchange: answer(exchange, "An **answer**."))
+    notebook.run("from copilot_magic import ask, ChatPanel\nask('?');")
+    index = notebook.run("%copilot panel")
+    output = notebook.output(index)
+    expect(output.locator(".copilot-saved")).to_have_count(1)
+    expect(Chat(notebook, index).answers).to_have_text("An answer.")
+    expect(output.get_by_text("An answer.").filter(visible=True)).to_have_count(1)
+
+
 EVERYTHING = (
     "# Title\n\nSome **bold** words, `code` and a [link](https://example.org/).\n\n"
     "```python\nimport math\n\n"

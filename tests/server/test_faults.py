@@ -171,7 +171,7 @@ BEFORE: dict[str, tuple[Script, type[errors.PromptError], str]] = {
     "502 as a page": (
         reply(502, "<html><title>Bad Gateway</title>"),
         errors.ServerError,
-        "502 (Bad Gateway): Bad Gateway",
+        "502 (Bad Gateway)",
     ),
     "503 in plain text": (reply(503, "overloaded"), errors.ServerError, "overloaded"),
     "500 without a message": (reply(500), errors.ServerError, "500"),

@@ -9,10 +9,10 @@ import time
 from typing import Any
 
 import pytest
-from scripted_server import Exchange, ScriptedServer
+from scripted_server import Exchange, ScriptedServer, whole
 
 from copilot_magic.doctor import Check, diagnose
-from copilot_magic.notebook.hints import next_step
+from copilot_magic.notebook.hints import after_check
 from copilot_magic.settings import LOCAL_MARK, Settings
 
 KEY = "sk-very-secret-0123456789"
@@ -65,7 +65,7 @@ def last(checks: list[Check]) -> Check:
 def fix(check: Check) -> str:
     """Return what a notebook says about the problem that the check found."""
     assert check.problem is not None
-    return next_step(check.problem)
+    return after_check(check.problem)
 
 
 def all_well(checks: list[Check]) -> bool:
@@ -113,6 +113,16 @@ def test_a_key_that_is_missing_or_refused(
     assert found.name == "API key"
     assert words in fix(found) and "COPILOT_API_KEY" in fix(found)
     assert key is None or KEY not in found.message
+
+
+@pytest.mark.parametrize(("key", "words"), [(None, "none is set"), (KEY, "sent with each request")])
+def test_a_public_list_of_models_does_not_prove_the_key(
+    healthy: ScriptedServer, key: str | None, words: str
+) -> None:
+    healthy.script(lambda exchange: exchange.reply(401, ""))
+    checks = examine(healthy.base_url, key)
+    assert dict(check[:2] for check in checks)["API key"] == words
+    assert last(checks).name == "answer"
 
 
 def test_a_provider_that_the_server_does_not_know(healthy: ScriptedServer) -> None:
@@ -168,6 +178,59 @@ def test_an_answer_that_comes_in_one_piece(healthy: ScriptedServer) -> None:
     found = last(examine(healthy.base_url))
     assert found.name == "streaming"
     assert "one piece" in found.message
+
+
+def held_back(exchange: Exchange) -> None:
+    whole(exchange, "one, two, three")
+
+
+def breaks_off(exchange: Exchange) -> None:
+    exchange.start()
+    exchange.delta("one, ")
+    exchange.cut()
+
+
+def reports_a_failure(exchange: Exchange) -> None:
+    exchange.start()
+    exchange.delta("one, ")
+    exchange.event({"error": {"message": "Something broke"}})
+
+
+def says_nothing(exchange: Exchange) -> None:
+    exchange.start()
+    exchange.finish()
+    exchange.done()
+
+
+@pytest.mark.parametrize(
+    ("script", "name", "words"),
+    [
+        (held_back, "streaming", "a proxy on the way to it, holds answers back"),
+        (breaks_off, "answer", "Try again; if that fails too, look into the server's log"),
+        (reports_a_failure, "answer", "Try again; if that fails too"),
+        (says_nothing, "answer", "Ask another model or provider"),
+        (lambda exchange: exchange.reply(413, ""), "answer", "Try again; if that fails too"),
+        (lambda exchange: exchange.reply(500, ""), "answer", "Look into the server's log"),
+        (lambda exchange: exchange.reply(429, ""), "answer", "Wait a little, then ask again"),
+        (lambda exchange: exchange.reply(200, "<html>"), "answer", "Check that base_url names"),
+    ],
+)
+def test_the_doctors_question_is_no_turn_to_continue_or_to_repeat(
+    healthy: ScriptedServer, script: Any, name: str, words: str
+) -> None:
+    healthy.script(script)
+    found = last(examine(healthy.base_url))
+    assert found.name == name and found.problem is not None
+    assert words in fix(found)
+    for wrong in ("%copilot continue", "%copilot retry", "--new", "%copilot doctor", "is kept"):
+        assert wrong not in fix(found) + found.problem.hint
+
+
+def test_another_provider_is_advised_where_there_are_some(healthy: ScriptedServer) -> None:
+    providers = [{"id": "Copilot", "object": "provider"}]
+    healthy.get["/v1/providers"] = (200, {}, json.dumps(providers).encode())
+    healthy.script(held_back)
+    assert fix(last(examine(healthy.base_url))).startswith("Try another provider")
 
 
 def test_a_long_answer_is_not_waited_for(healthy: ScriptedServer) -> None:

@@ -93,7 +93,7 @@ class Showing:
         now = time.monotonic()
         if self._save_at is not None and now >= self._save_at:
             self._save_at = None
-            self._save(self._pages())
+            self._save(self.pages())
         if now < self._send_at:
             return
         for turn_id in [name for name, live in self._live.items() if live.is_dirty]:
@@ -273,7 +273,7 @@ class Showing:
         rest = [{"kind": "grow", "id": turn.id, name: {"html": html}} for name, html in parts]
         return {**state, **first}, rest
 
-    def _pages(self) -> list[str]:
+    def pages(self) -> list[str]:
         """Return the pages that show the conversation in a notebook without a kernel."""
         known, self._html = self._html, {}
         remote = self._session.settings.remote_images

@@ -97,10 +97,10 @@ class ChatPanel(anywidget.AnyWidget):
         publish(*(data if isinstance(data, tuple) else (data,)))
         # New outputs can only be made while a cell runs. Empty ones take no room.
         self._saved_ids = [f"copilot-{uuid.uuid4().hex[:12]}" for _ in range(PAGES)]
-        pages, self._saved_pages = self._saved_pages, []
-        for display_id in self._saved_ids:
-            publish(_nothing(), {}, transient={"display_id": display_id})
-        self._save(pages)
+        # A notebook that is executed without a front end has no other chance to get the pages.
+        pages = self._saved_pages = self._worker.pages_without_view(self._saved_pages)
+        for index, display_id in enumerate(self._saved_ids):
+            publish(self._page(pages, index), {}, transient={"display_id": display_id})
 
     def _transmit(self, message: dict[str, Any]) -> None:
         self.send(message)
@@ -130,23 +130,19 @@ class ChatPanel(anywidget.AnyWidget):
             return
         before, self._saved_pages = self._saved_pages, pages
         for index, display_id in enumerate(self._saved_ids):
-            html = pages[index] if index < len(pages) else ""
-            if html != (before[index] if index < len(before) else ""):
-                shell.display_pub.publish(
-                    self._saved(html, first=index == 0) if html else _nothing(),
-                    {},
-                    transient={"display_id": display_id},
-                    update=True,
-                )
+            page = self._page(pages, index)
+            if page != self._page(before, index):
+                transient = {"display_id": display_id}
+                shell.display_pub.publish(page, {}, transient=transient, update=True)
 
-    def _saved(self, html: str, *, first: bool) -> dict[str, str]:
-        style = _SAVED_STYLE if first else ""
-        html = f'<div class="copilot-saved {self.saved_class}">{style}{root(html, first)}</div>'
+    def _page(self, pages: list[str], index: int) -> dict[str, str]:
+        """Return the output for one page, which is empty if there are not that many."""
+        if index >= len(pages):
+            return {"text/html": "", "text/plain": ""}
+        style = _SAVED_STYLE if index == 0 else ""
+        html = root(pages[index], index == 0)
+        html = f'<div class="copilot-saved {self.saved_class}">{style}{html}</div>'
         return {"text/html": html, "text/plain": "a conversation"}
-
-
-def _nothing() -> dict[str, str]:
-    return {"text/html": "", "text/plain": ""}
 
 
 def show_panel(notebook: Notebook, name: str = "") -> None:

@@ -102,6 +102,14 @@ class PanelWorker:
         """Return the turn of this id in the conversation that is shown, or None."""
         return next((t for t in list(self._showing.conversation.turns) if t.id == turn_id), None)
 
+    def pages_without_view(self, saved: list[str]) -> list[str]:
+        """Return the pages to save while no view has said hello; later on, those `saved` last."""
+        with self._starting:
+            if self._runs:  # its thread saves them
+                return saved
+            self._showing.conversation = self._current()
+            return self._showing.pages()
+
     def handle(self, message: Message, prompt: Prompt | None = None) -> None:
         """Take a message from the front end.
 

@@ -8,7 +8,9 @@ import pytest
 from posting import ask, client, free_port
 from scripted_server import ScriptedServer
 
+from copilot_magic.client.unreached import unreached
 from copilot_magic.errors import CopilotError, CutError, ProxyError, RefusedError
+from copilot_magic.settings import Settings
 
 
 def test_a_proxy_that_refuses_is_named_without_its_password(proxy: ScriptedServer) -> None:
@@ -63,5 +65,12 @@ def test_a_refused_connection_names_the_ways_out() -> None:
     with pytest.raises(RefusedError, match=f"No server is listening at {base_url}") as caught:
         ask(client(base_url.replace("//", "//me:pw@")))
     assert caught.value.base_url == base_url
+    assert caught.value.hint == "Start that server, or set base_url to one that runs"
+
+
+def test_where_gpt4free_listens_the_way_out_is_to_start_it() -> None:
+    settings = Settings(base_url="http://localhost:1337/v1")
+    error = unreached(ConnectionRefusedError(), settings.base_url, "", settings, 1.0)
+    assert isinstance(error, RefusedError)
     for way in ('pip install "g4f[api]"', "g4f api --no-gui --port 1337", "base_url"):
-        assert way in caught.value.hint
+        assert way in error.hint

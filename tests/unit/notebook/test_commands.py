@@ -253,8 +253,21 @@ def test_the_doctor_does_not_continue_what_it_asked_itself(
     """Its question is no turn of the conversation."""
     server.script(lambda exchange: answer(exchange, "all"))
     text = printed(capsys, notebook, "doctor")
-    assert "✗ streaming" in text and "    Try another provider" in text
+    assert "✗ streaming" in text and "    The server, or a proxy on the way" in text
     assert "%copilot continue" not in text
+
+
+def test_the_status_knows_what_the_doctor_learned(
+    notebook: Notebook, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "if this is a gpt4free server" in printed(capsys, notebook)
+    providers = b'[{"id": "Copilot", "object": "provider"}]'
+    server.get["/v1/providers"] = (200, {}, providers)
+    printed(capsys, notebook, "doctor")
+    assert re.search(r"^provider      Copilot$", printed(capsys, notebook), re.MULTILINE)
+    del server.get["/v1/providers"]
+    printed(capsys, notebook, "doctor")
+    assert "none: this is not a gpt4free server" in printed(capsys, notebook)
 
 
 def test_the_doctor_does_not_send_to_itself(

@@ -153,10 +153,31 @@ def test_a_refused_connection_has_three_ways_out() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("port", "ways"),
+    [
+        (
+            11434,
+            "Start Ollama, in a terminal:\n    ollama serve\n"
+            "Start a small model on this machine:\n    %copilot serve",
+        ),
+        (
+            8000,
+            "Start that server\nStart a small model on this machine:\n    %copilot serve\n"
+            "Ask another server, such as Ollama:\n"
+            "    %config CopilotMagics.base_url = 'http://localhost:11434/v1'",
+        ),
+    ],
+)
+def test_the_ways_out_of_a_refused_connection_fit_the_address(port: int, ways: str) -> None:
+    assert next_step(RefusedError("x", base_url=f"http://localhost:{port}/v1")) == ways
+
+
 def test_a_key_is_asked_for_so_that_nothing_shows_it() -> None:
     """A key in a cell is saved with the notebook."""
     lines = next_step(AuthenticationError("x", "Put the key into COPILOT_API_KEY")).split("\n")
     (command,) = [line.strip() for line in lines if line.startswith("    ")]
+    assert lines[-1].startswith("For good, set COPILOT_API_KEY")  # not a second step
     assert ast.unparse(ast.parse(command)).splitlines() == [
         "import os, getpass",
         "os.environ['COPILOT_API_KEY'] = getpass.getpass()",

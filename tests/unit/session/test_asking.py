@@ -33,6 +33,16 @@ def test_the_next_provider_is_tried_if_one_fails_before_its_first_token(
     session.close()
 
 
+def test_the_servers_default_has_a_name_when_it_is_tried(
+    settings: Settings, server: ScriptedServer
+) -> None:
+    session = Session(replace(settings, providers=("Copilot", "")))
+    server.scripts(fails(401, "log in"), lambda exchange: answer(exchange, "second here"))
+    (wait,) = [event for event in ask(session, "hi") if isinstance(event, Waiting)]
+    assert wait.reason.endswith("; trying the default provider")
+    session.close()
+
+
 def test_no_other_provider_is_tried_after_the_first_token(
     settings: Settings, server: ScriptedServer
 ) -> None:

@@ -59,6 +59,12 @@ class TestPlainView:
         show_answer(PlainView(), Waiting(2, "429"), Delta(content="a"))
         assert capsys.readouterr().out == "429 – next try in 2 s\na\n"
 
+    def test_a_try_that_follows_at_once_is_not_announced_in_seconds(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        show_answer(PlainView(), Waiting(0.0, "500; trying Second"), Delta(content="a"))
+        assert capsys.readouterr().out == "500; trying Second …\na\n"
+
     def test_a_wait_for_another_answer_is_a_line_and_its_end_is_none(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:

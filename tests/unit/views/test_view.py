@@ -31,6 +31,10 @@ FOOTERS: dict[str, tuple[dict[str, Any], str]] = {
         },
         "3.0 s · 1,200 → 50 tokens · 25 tokens/s · talk",
     ),
+    "tokens that arrived at once": (
+        {"elapsed": 3.0, "first_token": 2.9995, "usage": {"completion_tokens": 8}},
+        "3.0 s · 8 tokens · talk",
+    ),
     "one token": ({"usage": {"prompt_tokens": 3, "completion_tokens": 1}}, "3 → 1 token · talk"),
     "a share of the tokens": ({"usage": {"prompt_tokens": 3}}, "talk"),
     "no token counts": ({"model": "gpt-x", "elapsed": 3.0}, "gpt-x · 3.0 s · talk"),

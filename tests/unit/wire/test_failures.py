@@ -89,6 +89,12 @@ def test_each_status_is_a_typed_error_of_one_line_with_facts_and_the_next_step(
     assert "\n" not in str(error)
 
 
+@pytest.mark.parametrize("message", ["", "Not Found", "not found.", "404 Not Found"])
+def test_the_name_of_a_status_is_not_said_twice(message: str) -> None:
+    error = status_error(404, message, base_url=V1)
+    assert error.message == "The server answered 404 (Not Found)"
+
+
 @pytest.mark.parametrize("base_url", ["http://host:1337/", "http://host:1337/chat/completions"])
 def test_an_address_without_v1_comes_with_the_address_to_try(base_url: str) -> None:
     error = status_error(404, "Not Found", base_url=base_url)

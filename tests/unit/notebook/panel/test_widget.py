@@ -68,6 +68,17 @@ def test_a_prompt_is_answered_and_then_saved_with_the_notebook(front: Front) -> 
     panel.close()
 
 
+def test_a_conversation_is_saved_when_it_is_shown(front: Front, shell: InteractiveShell) -> None:
+    """No view says hello in a notebook that is executed without a front end."""
+    shell.run_cell_magic("copilot", "", "<b>hi")
+    front.published.clear()
+    shell.run_line_magic("copilot", "panel")
+    (widget, _), (first, _), *others = front.published
+    assert "application/vnd.jupyter.widget-view+json" in widget
+    assert "You said" in first["text/html"] and "&lt;b&gt;hi" in first["text/html"]
+    assert [data["text/html"] for data, _ in others] == [""] * (PAGES - 1)
+
+
 def test_a_prompt_that_cannot_be_asked_is_refused(front: Front) -> None:
     panel = ChatPanel()
     tell(panel, "hello", view="a")
