@@ -17,6 +17,11 @@ def shown(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     return [output.data for output in cell.outputs if output.get("data", {}).get("text/html")]
 
 
+def printed(cell: nbformat.NotebookNode) -> str:
+    """Return what a cell prints."""
+    return "".join(output.text for output in cell.outputs if output.output_type == "stream")
+
+
 @pytest.mark.model
 @by_name
 def test_a_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
@@ -31,7 +36,33 @@ def test_the_first_steps_are_answered_in_one_conversation(tmp_path: Path) -> Non
     for cell in prompts:
         (bundle,) = shown(cell)
         assert set(bundle) == {"text/html", "text/markdown", "text/plain"}
-        assert len(bundle["text/plain"]) > 10
+        assert bundle["text/plain"].strip()
+
+
+@pytest.mark.model
+def test_a_conversation_is_found_again_forgotten_and_imported(tmp_path: Path) -> None:
+    notebook = execute(NOTEBOOKS / "02_conversations.ipynb", tmp_path)
+    text = {cell.id: printed(cell) for cell in notebook.cells if cell.cell_type == "code"}
+    for found in (text["list"], text["other"]):
+        assert {"rome", "story", "pizza"} <= {line[2:7].strip() for line in found.splitlines()}
+    assert "Forgotten: rome\nConversation rome, 1 turn\n" in text["forget"]
+    assert "\n* rome " in text["forget"]
+    assert text["private"].endswith("kept in       nowhere: the setting store is None\n")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.model
+def test_data_goes_along_masked_and_typed_answers_come_back(tmp_path: Path) -> None:
+    notebook = execute(NOTEBOOKS / "03_your_data.ipynb", tmp_path)
+    cells = {cell.id: cell for cell in notebook.cells}
+    assert "temperature  float64  1 missing" in printed(cells["dry"])
+    secret = printed(cells["secret"])
+    assert "masked: database.password" in secret
+    assert "correct-horse" not in secret
+    assert "and 1 picture" in printed(cells["image"])
+    assert cells["rows"].outputs[-1].data["text/plain"].lstrip("-").isdecimal()
+    assert cells["label"].outputs[-1].data["text/plain"] in ("'positive'", "'negative'")
+    assert "Person(name=" in cells["people"].outputs[-1].data["text/plain"]
 
 
 @by_name
