@@ -56,7 +56,9 @@ class Namespace:
     def exists(self, name: str) -> bool:
         """Say whether there is a variable of this name."""
         if name in _OF_IPYTHON:
-            return bool(self._locals.get(name))
+            value = self._locals.get(name, "")
+            # The last result may be a table or an array, whose truth value raises.
+            return type(value) not in (str, list, dict) or bool(value)
         if name in self._hidden and self._locals.get(name) is self._hidden[name]:
             return False
         return name in self._locals or name in self._globals

@@ -33,6 +33,17 @@ def test_the_lists_of_inputs_and_outputs_exist_and_an_empty_last_result_does_not
     assert namespace.evaluate("In[-1]") == "6 * 7"
 
 
+@pytest.mark.parametrize("result", ["pandas.DataFrame({'a': [1, 2]})", "numpy.zeros(3)", "0"])
+def test_a_last_result_exists_whatever_its_truth_value(
+    shell: InteractiveShell, result: str
+) -> None:
+    shell.run_cell(f"import numpy, pandas\n{result}", store_history=True)
+    assert shell.last_execution_result.success
+    namespace = Namespace.of_shell(shell)
+    assert "_" in namespace.variables
+    assert namespace.evaluate("_") is shell.user_ns["_"]
+
+
 def test_local_variables_come_first() -> None:
     namespace = Namespace({"x": 1, "y": 2}, {"x": 3})
     assert namespace.evaluate("x + y") == 5
