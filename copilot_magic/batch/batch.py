@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
+from functools import partial
 from importlib import import_module
 from typing import Any, overload
 
@@ -12,6 +13,7 @@ from ..errors import CopilotError, UsageError
 from .columns import plain, series_of
 from .items import Items, is_missing
 from .job import Row
+from .notebook_bar import Publish
 from .progress import Progress
 from .question import Plan, Question
 from .run import Run
@@ -30,6 +32,7 @@ class Batch(Sequence[Any]):
         question: What is asked.
         items: The rows.
         progress: Show a progress bar.
+        publish: Shows that bar in a notebook; None elsewhere.
         guard: Handles interrupts while the prompts are on their way.
 
     Attributes:
@@ -48,6 +51,7 @@ class Batch(Sequence[Any]):
         items: Items,
         *,
         progress: bool = True,
+        publish: Publish | None = None,
         guard: Guard = lambda stop: nullcontext(),
     ) -> None:
         self.items: list[Any] = list(items)
@@ -61,7 +65,7 @@ class Batch(Sequence[Any]):
         self._index = items.index
         self._is_polars = items.is_polars
         self._question = question
-        self._progress = progress
+        self._open_progress = partial(Progress, shown=progress, publish=publish)
         self._guard = guard
 
     @property
@@ -105,7 +109,7 @@ class Batch(Sequence[Any]):
         """
         self.plan, self.stopped = None, None
         asked = range(len(self.items)) if positions is None else list(positions)
-        with closing(Progress(len(asked), shown=self._progress)) as progress:
+        with closing(self._open_progress(len(asked))) as progress:
             run = self._question.run([self.items[position] for position in asked], progress)
             with self._guard(run.stop):
                 try:

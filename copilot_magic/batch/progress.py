@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..text import one_line
+from .notebook_bar import NotebookBar, Publish
 
 if TYPE_CHECKING:
     from tqdm.std import tqdm
@@ -35,6 +36,7 @@ class Progress:
     Args:
         total: How many prompts there are; None if that is not known.
         shown: Whether there is anything to see.
+        publish: Shows a bundle of MIME types in a notebook; None elsewhere.
         file: Where text goes; standard error by default.
         interval: Seconds between two paints; by default what fits the place.
         clock: Returns seconds that never go back.
@@ -45,6 +47,7 @@ class Progress:
         total: int | None,
         *,
         shown: bool,
+        publish: Publish | None = None,
         file: TextIO | None = None,
         interval: float | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -55,12 +58,16 @@ class Progress:
         self._clock = clock
         self._interval = 0.0
         self._bar: tqdm[Any] | None = None
+        self._shown: NotebookBar | None = None
         if shown:
-            self._open(total, sys.stderr if file is None else file, interval)
+            self._open(total, publish, sys.stderr if file is None else file, interval)
 
-    def _open(self, total: int | None, file: TextIO, interval: float | None) -> None:
-        bar_class = _bar_class()
-        repaints = _is_widget(bar_class) or file.isatty()
+    def _open(
+        self, total: int | None, publish: Publish | None, file: TextIO, interval: float | None
+    ) -> None:
+        bar_class = _bar_class(publish is not None)
+        is_widget = _is_widget(bar_class)
+        repaints = is_widget or file.isatty()
         self._interval = interval if interval is not None else _PAINTED if repaints else _LOGGED
         self._bar = bar_class(
             total=total,
@@ -69,7 +76,10 @@ class Progress:
             bar_format=_BAR if total else _COUNT,
             dynamic_ncols=repaints,
             smoothing=0,  # of all prompts, so that a pause does not make it jump
+            **({"display": False} if is_widget else {}),
         )
+        if is_widget and publish is not None:
+            self._shown = NotebookBar(self._bar, publish)
         self._painted = self._clock()
 
     def advance(
@@ -108,6 +118,8 @@ class Progress:
             self._waits_for = ""
             bar.set_postfix_str(self._state(), refresh=False)
             bar.close()
+            if self._shown is not None:
+                self._shown.settle()
 
     def _paint(self, *, at_once: bool = False) -> None:
         now = self._clock()
@@ -144,13 +156,16 @@ class _Log:
         return self._file.encoding
 
 
-@lru_cache(maxsize=1)
-def _bar_class() -> type[tqdm[Any]]:
+@lru_cache(maxsize=2)
+def _bar_class(in_notebook: bool) -> type[tqdm[Any]]:
     """Return the class of bars that fits the front end."""
     with warnings.catch_warnings():
         # It warns if ipywidgets is missing, and shows text then.
         warnings.simplefilter("ignore")
-        from tqdm.auto import tqdm
+        if in_notebook:
+            from tqdm.auto import tqdm
+        else:
+            from tqdm.std import tqdm
 
     class Bar(tqdm):  # type: ignore[misc]  # tqdm brings no types
         # No thread that repaints bars, and no lock shared with other processes, for which some

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import closing
 from functools import partial
@@ -140,7 +140,7 @@ def imap_prompts(
         PromptError: Something happened that every further prompt would meet, such as a key that
             is not valid.
     """
-    _, question = _question(
+    notebook, question = _question(
         template,
         sys._getframe(1),
         as_=as_,
@@ -152,11 +152,13 @@ def imap_prompts(
         executor=executor,
         resume=resume,
     )
-    return _rows(question, Items(items, first), progress)
+    items = Items(items, first)
+    bar = partial(Progress, items.total, shown=progress, publish=notebook.publisher)
+    return _rows(question, items, bar)
 
 
-def _rows(question: Question, items: Items, progress: bool) -> Iterator[Row]:
-    with closing(Progress(items.total, shown=progress)) as bar:
+def _rows(question: Question, items: Items, open_bar: Callable[[], Progress]) -> Iterator[Row]:
+    with closing(open_bar()) as bar:
         run = question.run(items, bar, window=max(_WINDOW, 2 * question.limits.max_workers))
         yield from run.rows()
         if run.fatal is not None:
@@ -245,7 +247,7 @@ def batch_of(
     """Return a batch that has not begun; it is in ``_batch``, however it ends."""
     batch: Batch
     guard = partial(stop_first, message=lambda: _interrupted(batch))
-    batch = Batch(question, items, progress=progress, guard=guard)
+    batch = Batch(question, items, progress=progress, publish=notebook.publisher, guard=guard)
     notebook.assign("_batch", batch)
     return batch
 

@@ -180,7 +180,18 @@ class Notebook:
         if self.shell is not None:
             formatter: Any = self.shell.display_formatter
             data, metadata = formatter.format(value)
-            self.shell.display_pub.publish(data, metadata=metadata)
+            self.publish(data, metadata=metadata)
+
+    @property
+    def publisher(self) -> Callable[..., None] | None:
+        """Return `publish` if a front end renders what is published, else None."""
+        return self.publish if self.renders else None
+
+    def publish(self, bundle: Mapping[str, object], **how: object) -> None:
+        """Show a bundle of MIME types, in the output of the cell that runs then."""
+        if self.shell is not None:
+            publish: Callable[..., None] = self.shell.display_pub.publish
+            publish(bundle, **how)
 
     def last_failure(self) -> Failure:
         """Return the last failure of the user's code.

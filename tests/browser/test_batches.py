@@ -40,4 +40,5 @@ def test_the_bar_moves_and_the_table_is_saved_with_the_notebook(
     notebook.save()
     notebook.open()
     expect(notebook.output(cell)).to_contain_text("29 of 30 answered")
+    expect(notebook.output(cell)).to_contain_text("30/30")
     assert "widget" not in notebook.seen(cell).lower()

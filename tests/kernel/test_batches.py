@@ -26,6 +26,9 @@ def test_a_column_is_filled_and_the_cell_shows_how_it_went(
     assert "Warning" not in run.text
     states = [content["data"].get("state", {}) for content in run.contents("comm_msg")]
     assert any("40/40" in str(state.get("value", "")) for state in states)
+    bar = run.outputs[0]
+    assert set(bar) == {"text/html", "text/plain"}
+    assert bar["text/plain"].startswith("100% 40/40 [") and "40/40 [" in bar["text/html"]
     assert kernel.run("print((df['label'] == df['review']).all())").text == "True\n"
 
 
@@ -57,6 +60,7 @@ def test_an_interrupt_leaves_one_line_and_what_is_done(
         f"KeyboardInterrupt: {answered} of 40 answered; run it again for the others"
     )
     assert f"{40 - answered} not asked" in run.html
+    assert f" {answered}/40 [" in run.outputs[0]["text/plain"]
     never.set()
     server.script(echo)
     asked = len(server.posts)
@@ -64,6 +68,20 @@ def test_an_interrupt_leaves_one_line_and_what_is_done(
     assert run.reply["status"] == "ok", run.error
     assert len(server.posts) - asked == 40 - answered
     assert kernel.run("print((df['label'] == df['review']).all())").text == "True\n"
+
+
+def test_a_stream_of_rows_ends_with_its_bar_as_text(
+    kernel: LiveKernel, server: ScriptedServer
+) -> None:
+    server.script(echo)
+    run = kernel.run(
+        "from copilot_magic import imap_prompts\n"
+        "for item, answer, error in imap_prompts('Good?', (str(n) for n in range(3))):\n"
+        "    print(answer)"
+    )
+    assert run.reply["status"] == "ok", run.error
+    (bar,) = run.outputs
+    assert bar["text/plain"].startswith("3 prompts [") and "widget" not in str(bar)
 
 
 def test_a_batch_survives_the_death_of_its_kernel(

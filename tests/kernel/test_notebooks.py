@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from copilot_magic.sandbox.support import why_not
 from notebooks import NOTEBOOKS, PATHS, execute
 
 by_name = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -22,10 +25,57 @@ def printed(cell: nbformat.NotebookNode) -> str:
     return "".join(output.text for output in cell.outputs if output.output_type == "stream")
 
 
+def texts(notebook: nbformat.NotebookNode) -> str:
+    """Return all that is printed or shown as plain text, and the errors."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    errors = ["\n".join(output.get("traceback", ())) for output in outputs]
+    others = [out.get("text") or out.get("data", {}).get("text/plain", "") for out in outputs]
+    return "\n".join([*errors, *others])
+
+
+def rows_are_asked_once_and_what_is_known_is_kept(notebook: nbformat.NotebookNode) -> None:
+    text = texts(notebook)
+    assert "1,000 prompts, 40 distinct" in text
+    assert "8 of 8 answered" in text
+    assert "of 1,000 answered; run it again for the others" in text
+    assert "100% 1000/1000 [" in text and "100% 8/8 [" in text
+    assert "1,000 of 1,000 answered" in text
+
+
+def rehearsals_change_and_write_nothing(notebook: nbformat.NotebookNode) -> None:
+    text = texts(notebook)
+    assert "defines `monthly` (Series, 4 values), leaves `df` as it is, shows 1 picture" in text
+    assert "columns here: ['day', 'region', 'sales']" in text
+    for wish in ("write report.csv", "connect to example.org:443", "start a process: rm -r data"):
+        assert f"('{wish}',)" in text
+    assert "(False, (120, 3), [120, 80, 95, 130])" in text
+
+
+def reports_are_replayed_without_a_server(notebook: nbformat.NotebookNode) -> None:
+    text = texts(notebook)
+    answers = re.findall("^.*Italy: .*$", text, re.MULTILINE)
+    assert len(answers) == 2 and len(set(answers)) == 1
+    assert re.findall(r"exit status (\d)", text) == ["0", "0", "0", "1"]
+    assert "No server is listening" in text
+
+
+# What holds with any answers of any model.
+CLAIMS: dict[str, Callable[[nbformat.NotebookNode], None]] = {
+    "06_a_thousand_rows": rows_are_asked_once_and_what_is_known_is_kept,
+    "07_code_that_ran": rehearsals_change_and_write_nothing,
+    "08_unattended": reports_are_replayed_without_a_server,
+}
+
+
 @pytest.mark.model
 @by_name
 def test_a_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
-    nbformat.validate(execute(path, tmp_path))
+    if path.stem == "07_code_that_ran" and (reason := why_not()):
+        pytest.skip(reason)
+    notebook = execute(path, tmp_path)
+    nbformat.validate(notebook)
+    if path.stem in CLAIMS:
+        CLAIMS[path.stem](notebook)
 
 
 @pytest.mark.model
@@ -76,6 +126,8 @@ def test_a_notebook_is_kept_with_its_outputs(path: Path) -> None:
         assert failed == ("raises-exception" in cell.metadata.get("tags", []))
         if cell.source.startswith("%%copilot"):
             assert cell.outputs
+    if path.stem in CLAIMS:
+        CLAIMS[path.stem](notebook)
 
 
 @by_name

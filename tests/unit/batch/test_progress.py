@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
@@ -204,34 +205,78 @@ with warnings.catch_warnings():
     import IPython, ipykernel.zmqshell
 IPython.get_ipython = lambda: types.SimpleNamespace(config={"IPKernelApp": {}})
 from copilot_magic.batch.progress import Progress
+published = []
+publish = lambda bundle, **how: published.append((bundle, how))
 """
 
 
 def test_in_a_kernel_it_is_a_widget_and_nobody_is_warned() -> None:
     code = """
-progress = Progress(10, shown=True, interval=0)
+progress = Progress(10, shown=True, publish=publish, interval=0)
+((bundle, how),) = published
+container = progress._bar.container
+view = {"version_major": 2, "version_minor": 0, "model_id": container.model_id}
+assert bundle["application/vnd.jupyter.widget-view+json"] == view
 progress.advance(3, failed=True, tokens=48_000)
 progress.waiting(12, "<b>429</b>")
-text, bar, rest = progress._bar.container.children
+text, bar, rest = container.children
 assert (bar.value, bar.max, bar.bar_style) == (3, 10, "")
-assert progress._bar.container.layout.width == "100%"
+assert container.layout.width == "100%"
 shown = rest.value.replace("\\u2007", " ")
 assert "&lt;b&gt;429&lt;/b&gt;, waiting 12 s" in shown, shown
+assert len(published) == 1
 progress.close()
 assert (bar.value, bar.bar_style) == (3, "danger")
-shown = rest.value.replace("\\u2007", " ")
-assert "3/10" in shown and "3 failed, 48k tokens]" in shown, shown
 """
     result = run(IN_KERNEL + code)
     assert (result.returncode, result.stderr) == (0, "")
 
 
+def test_in_a_kernel_a_bar_that_is_done_becomes_text_that_is_saved_with_the_notebook() -> None:
+    code = """
+progress = Progress(10, shown=True, publish=publish)
+widgets = [progress._bar.container, *progress._bar.container.children]
+progress.advance(3, failed=True, tokens=48_000)
+progress.close()
+progress.close()
+(_, first), (bundle, last) = published
+assert "update" not in first and last == {**first, "update": True}
+assert first["transient"]["display_id"]
+assert set(bundle) == {"text/plain", "text/html"}
+print(bundle["text/plain"])
+print(bundle["text/html"])
+assert not any(widget.comm for widget in widgets)
+"""
+    result = run(IN_KERNEL + code)
+    assert (result.returncode, result.stderr) == (0, "")
+    text, html = steady(unescape(result.stdout)).splitlines()
+    assert text == "30% 3/10 [3 failed, 48k tokens]"
+    assert html.startswith("<div") and html.endswith(
+        '<span>30%</span> <progress style="flex: auto" value="3" max="10"></progress> '
+        "<span>3/10 [3 failed, 48k tokens]</span></div>"
+    )
+
+
+def test_in_a_kernel_without_a_total_the_text_that_stays_is_a_count() -> None:
+    code = """
+progress = Progress(None, shown=True, publish=publish)
+progress.advance(3)
+progress.close()
+print(published[-1][0]["text/plain"])
+assert "<progress" not in published[-1][0]["text/html"]
+"""
+    result = run(IN_KERNEL + code)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert steady(result.stdout) == "3 prompts []\n"
+
+
 def test_in_a_kernel_without_widgets_it_is_text_and_nobody_is_warned() -> None:
     code = """
 sys.modules["ipywidgets"] = None
-progress = Progress(10, shown=True)
+progress = Progress(10, shown=True, publish=publish)
 progress.advance(10)
 progress.close()
+assert not published
 """
     # As an error, the warning would be caught by `tqdm` itself.
     result = run(IN_KERNEL + code, warnings="default")
