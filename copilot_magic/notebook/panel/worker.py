@@ -20,12 +20,11 @@ from ...chat.prompt import Prompt
 from ...chat.turn import Turn
 from ...errors import CopilotError, UsageError
 from ...session.exchange import Exchange
-from ...session.library import Library
 from ...session.session import Session
 from ...session.watching import News
-from ...text import count_of, one_line
 from ...wire.chunks import Waiting
 from ..shell import Notebook
+from .choices import conversations_message, models_message
 from .growing import Message
 from .queue import PromptQueue, error_lines, fault_line
 from .showing import Showing
@@ -34,9 +33,6 @@ __all__ = ["PanelWorker"]
 
 GRACE = 5.0
 """Seconds without any view after which the panel's work ends."""
-
-LISTED = 50
-"""Conversations that the picker lists at most; a search finds the others."""
 
 
 class PanelWorker:
@@ -211,7 +207,7 @@ class PanelWorker:
         elif kind == "retry":
             self._queue.ask(conversation, name, lambda: self._retry(conversation))
         elif kind == "undo":
-            self._undo()
+            _undo(session, conversation)
         elif kind == "new":
             if self._own is None:
                 self._library.new()
@@ -236,12 +232,6 @@ class PanelWorker:
         if self._showing.model is not None:
             prompt = replace(prompt, options=replace(prompt.options, model=self._showing.model))
         return self._notebook.session.ask(prompt, conversation, replaces=last)
-
-    def _undo(self) -> None:
-        last = _last_of(self._showing.conversation)
-        if last.status == "streaming":
-            raise UsageError("The last prompt is still being answered", "Stop it first")
-        self._notebook.session.drop(last, self._showing.conversation)
 
     def _use(self, conversation_id: str) -> None:
         if self._own is None:
@@ -304,24 +294,6 @@ class PanelWorker:
             self._showing.refuse(self._showing.asked.pop(turn.id), lines)
 
 
-def conversations_message(library: Library, text: str) -> Message:
-    """Return the message with the conversations that have `text` in them."""
-    found = [
-        {
-            "value": summary.conversation_id,
-            "label": summary.name,
-            "detail": _detail(summary.turns, summary.last_used, summary.first_prompt),
-        }
-        for summary in library.summaries(text)[:LISTED]
-    ]
-    return {"kind": "options", "of": "conversation", "options": found}
-
-
-def _detail(turns: int, last_used: float, first_prompt: str) -> str:
-    day = time.strftime("%Y-%m-%d %H:%M", time.localtime(last_used))
-    return f"{count_of(turns, 'turn')} · {day} · {one_line(first_prompt, 60)}"
-
-
 def _last_of(conversation: Conversation) -> Turn:
     turns = list(conversation.turns)
     if not turns:
@@ -329,19 +301,8 @@ def _last_of(conversation: Conversation) -> Turn:
     return turns[-1]
 
 
-def models_message(session: Session) -> Message:
-    """Return the message with the models that the server offers, or with why it names none."""
-    problem = ""
-    names: list[str] = []
-    try:
-        names = session.client.models()
-    except CopilotError as error:
-        problem = error.message
-    default = session.settings.model
-    first = {
-        "value": None,
-        "label": default or "Server's default",
-        "detail": "set in this notebook" if default else "",
-    }
-    found = [first, *({"value": name, "label": name, "detail": ""} for name in names)]
-    return {"kind": "options", "of": "model", "options": found, "problem": problem}
+def _undo(session: Session, conversation: Conversation) -> None:
+    last = _last_of(conversation)
+    if last.status == "streaming":
+        raise UsageError("The last prompt is still being answered", "Stop it first")
+    session.drop(last, conversation)
