@@ -75,8 +75,10 @@ def show_exchange(
             raise
         finally:
             exchange.ended = True
-            start = f"```{language}\n" if fenced and turn.answer else ""
-            shown = replace(turn, answer=start + turn.answer[already_shown:])
+            text = turn.answer[already_shown:]
+            if fenced and text:
+                text = f"```{language}\n{text}" + ("```" if text.endswith("\n") else "\n```")
+            shown = replace(turn, answer=text)
             if turn.status == "complete":
                 shown.notes = [*turn.notes, *remarks(turn)]
             if shown.status == "streaming":  # it was interrupted before it had begun

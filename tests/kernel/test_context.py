@@ -342,6 +342,9 @@ def test_a_typed_answer_is_a_value_of_that_type(kernel: LiveKernel, server: Scri
     asked = server.posts[-1]["response_format"]["json_schema"]["schema"]
     assert asked["properties"]["answer"]["type"] == "array"
     assert "['Paris', 'Lyon']" in seen(run)
+    # Where no HTML is shown, the fence of the JSON is closed.
+    fenced = '```json\n{"answer": ["Paris", "Lyon"]}\n```'
+    assert any(bundle.get("text/markdown") == fenced for bundle in run.outputs)
 
 
 def test_an_answer_that_does_not_fit_is_asked_for_once_more(
