@@ -50,6 +50,8 @@ _CELL_MAGIC = re.compile(r"\s*%%\w")
 _PROMPT = re.compile(r"\s*(?:>>>|In \[\d*\]:)(?: |$)")
 _CONTINUED = re.compile(r"\s*(?:\.\.\.|\.\.\.:)(?: |$)")
 _IPYTHON = re.compile(r"!|%{1,2}\w")
+# Python's own, and as a prompt tells of an error; models repeat it in a block that they call Python.
+_TRACEBACK = re.compile(r"\s*Traceback(?: \(|, the )most recent call last\)?:")
 _SHELL_PROMPT = re.compile(r"\s*\$ ")
 # Two words side by side are no Python, unless one of them is a keyword; here, the second one.
 _WORDS = re.compile(
@@ -92,7 +94,7 @@ def _find(answer: str, depth: int) -> FoundCode | None:
     if not blocks:
         text = well_formed(answer).replace("\r\n", "\n").replace("\r", "\n")
         return _without_fence(_ON_ONE_LINE.sub(r"\1", text))
-    blocks = [block for block in blocks if block.strip()]
+    blocks = [block for block in blocks if block.strip() and not _TRACEBACK.match(block)]
     unnamed = [block for block in blocks if _name(block) in _UNNAMED]
     named = [block for block in blocks if _name(block) not in _UNNAMED]
     python = [block for block in named if _is_python(block)]

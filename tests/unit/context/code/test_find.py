@@ -44,6 +44,14 @@ ANSWERS: list[tuple[str, str, str, str, tuple[str, ...]]] = [
         ("left out: 1 bash block",),
     ),
     (
+        "the error repeated before, in a block that is said to be Python",
+        "The error:\n```python\nTraceback, the most recent call last:\ncell 1, line 1\n"
+        "NameError: name 'n' is not defined\n```\nCorrected:\n```python\nn = 1\n```",
+        "n = 1",
+        "python",
+        (),
+    ),
+    (
         "the output after",
         "```python\nprint(1 + 1)\n```\nOutput:\n```\n2\n```\n"
         "as JSON:\n```json\n{}\n```\n```json\n[]\n```",
@@ -216,6 +224,7 @@ def test_the_code_is_taken_exactly(
         "```\n```",
         "```python\n\n```",
         "```text\nThis is what it prints.\n```",
+        "```python\nTraceback (most recent call last):\n  File 'a.py'\nNameError: n\n```",
         "There's no code here, only words; see section (2).\n\nIt's fine - isn't it?",
         "- item\n- other\n",
     ],
