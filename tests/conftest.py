@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,12 @@ hypothesis.settings.load_profile("shared")
 
 OURS = ("COPILOT_BASE_URL", "COPILOT_PROVIDER", "COPILOT_MODEL", "COPILOT_API_KEY")
 OURS_LOCAL = ("COPILOT_LOCAL_URL", "COPILOT_LOCAL_KEY", "JPY_SESSION_NAME")
+
+
+def pytest_configure() -> None:
+    """Let interrupts through: a shell has what it runs in the background ignore them."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
