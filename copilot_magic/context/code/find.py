@@ -50,7 +50,7 @@ _CELL_MAGIC = re.compile(r"\s*%%\w")
 _PROMPT = re.compile(r"\s*(?:>>>|In \[\d*\]:)(?: |$)")
 _CONTINUED = re.compile(r"\s*(?:\.\.\.|\.\.\.:)(?: |$)")
 _IPYTHON = re.compile(r"!|%{1,2}\w")
-# Python's own, and as a prompt tells of an error; models repeat it in a block that they call Python.
+# Python's own, and that of our prompts; models repeat it in a block that they call Python.
 _TRACEBACK = re.compile(r"\s*Traceback(?: \(|, the )most recent call last\)?:")
 _SHELL_PROMPT = re.compile(r"\s*\$ ")
 # Two words side by side are no Python, unless one of them is a keyword; here, the second one.
