@@ -110,13 +110,14 @@ def _status(notebook: Notebook) -> None:
     if settings.is_local_model:
         server += "  (the local model)"
         provider = "none"
+    unknown = "not reported by the server" if conversation.answered else "none yet"
     rows = {
         "server": server,
         "provider": provider,
         "model": settings.model or "the server's default",
         "conversation": f"{conversation.name}  ({conversation.conversation_id})",
         "turns": str(len(conversation.answered)),
-        "tokens": _tokens(conversation) or "not reported by the server",
+        "tokens": _tokens(conversation) or unknown,
         "last answer": str(Footer.of(last)) if last else "none yet",
         "kept in": _file_state(session.library.storage),
     }

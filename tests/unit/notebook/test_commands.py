@@ -157,7 +157,9 @@ def test_the_status_counts_the_tokens_of_the_conversation(
     server: ScriptedServer,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert "not reported" in printed(capsys, notebook, "status")
+    assert re.search("tokens +none yet", printed(capsys, notebook, "status"))
+    shell.run_cell_magic("copilot", "", "zero")
+    assert re.search("tokens +not reported", printed(capsys, notebook, "status"))
     usage = {"prompt_tokens": 600, "completion_tokens": 5, "total_tokens": 605}
 
     def script(exchange: Exchange) -> None:
