@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
@@ -66,14 +67,19 @@ class LiveKernel:
 
     Args:
         log: Where the process itself writes to, as opposed to its cells.
+        python: The Python that runs it; this one by default.
         env: Environment variables besides those of this process.
 
     Attributes:
         heard: All iopub messages so far, whichever cell they are for.
     """
 
-    def __init__(self, log: IO[bytes] | None = None, **env: str) -> None:
+    def __init__(
+        self, log: IO[bytes] | None = None, *, python: Path | None = None, **env: str
+    ) -> None:
         self.manager = KernelManager(kernel_name="python3")
+        if python is not None:
+            self.manager.kernel_spec.argv[0] = str(python)
         streams = {} if log is None else {"stdout": log, "stderr": log}
         self.manager.start_kernel(env={**os.environ, **env}, **streams)
         self.client: BlockingKernelClient = self.manager.client()

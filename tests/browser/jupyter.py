@@ -59,7 +59,9 @@ def running_jupyter(home: Path) -> Iterator[JupyterServer]:
             process.wait()
 
 
-def run_through(jupyter: JupyterServer, code: str) -> list[dict[str, Any]]:
+def run_through(
+    jupyter: JupyterServer, code: str, kernel_name: str = "python3"
+) -> list[dict[str, Any]]:
     """Run `code` in a new kernel as a browser does; return the iopub messages that arrive.
 
     A server drops messages if there are too many, perhaps even the one that says the kernel is
@@ -75,7 +77,7 @@ def run_through(jupyter: JupyterServer, code: str) -> list[dict[str, Any]]:
             content = response.read()
         return json.loads(content) if content else None
 
-    kernel = call("POST", "/api/kernels", b'{"name": "python3"}')["id"]
+    kernel = call("POST", "/api/kernels", json.dumps({"name": kernel_name}).encode())["id"]
     address = jupyter.url.replace("http", "ws", 1)
     channels = websocket.create_connection(
         f"{address}/api/kernels/{kernel}/channels?token={jupyter.token}", timeout=120
