@@ -1,69 +1,26 @@
-"""What it costs to show an answer, next to a loop that shows all of it at each token.
-
-    python tests/benchmarks/display.py            # what a kernel and a server send: some minutes
-    python tests/benchmarks/display.py --browser  # and how busy JupyterLab is: some more
+"""What showing an answer costs a kernel, next to those that show all of it at each token.
 
 For tokens at a reader's pace, time is compressed: they arrive ten times as fast and the view paints
-ten times as often, so a paint covers as many tokens as in real time. In the browser, time is real.
+ten times as often, so a paint covers as many tokens as in real time. The others update their output
+at each token, so their pace makes no difference. CPU is measured in real time.
 """
 
 from __future__ import annotations
 
-import argparse
-import re
-import sys
-import tempfile
-import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cells import CHATLAS, LOOP, NO_STREAM, OURS, Way, running_kernel
+from benchmarks.claims import Bench, Claim, Measurement
+from benchmarks.endpoint import Endpoint
+from benchmarks.texts import TOKEN, sample
+
 FASTER = 10
-WAYS = ("ours", "naive")
-PARAGRAPH = (
-    "The mean of a sample is the *sum* of its values divided by their number, and it is **not** "
-    "robust: one wild value moves it as far as it likes. The `median` stays where it is until "
-    "half of the values are wild, which is why people who measure prices prefer it. Part {n}."
-)
-LIST = """\
-- **first**: look at the data before you do anything else, number {n}
-- *second*: count what is missing, with `df.isna().sum()`
-- third: decide what to do about it, and write down why
-"""
-CODE = """\
-```python
-def summary_{n}(frame: pd.DataFrame, column: str) -> dict[str, float]:
-    \"\"\"Return what is worth knowing about a column.\"\"\"
-    values = frame[column].dropna().to_numpy()
-    if len(values) == 0:
-        return {{"count": 0, "mean": float("nan")}}
-    return {{
-        "count": len(values),
-        "mean": float(values.mean()),  # not robust
-        "median": float(np.median(values)),
-    }}
-```
-"""
-TABLE = """\
-| column {n} | mean | median |
-| --- | ---: | ---: |
-| price | 12.5 | 9.9 |
-| weight | 3.25 | 3.1 |
-| length | 100.0 | 99.5 |
-"""
-MATH = r"It follows that $\bar{{x}}_{{{n}}} = \frac{{1}}{{n}} \sum_i x_i$, which was to be shown."
-BLOCKS = ("## Step {n}", PARAGRAPH, LIST, CODE, PARAGRAPH, MATH, TABLE, PARAGRAPH)
-
-
-def sample(characters: int) -> str:
-    """Return an answer such as models write, of about that many characters; no two blocks alike."""
-    blocks: list[str] = []
-    length = 0
-    while length < characters:
-        number = len(blocks)
-        blocks.append(BLOCKS[number % len(BLOCKS)].format(n=number).rstrip("\n"))
-        length += len(blocks[-1]) + 2
-    return "\n\n".join(blocks)
-
+NAIVE = "Markdown at each token"
+RATE = 100.0
 
 # Runs in the kernel: shows a text one way, its deltas at a rate or at full speed.
 SHOWING = """
@@ -95,155 +52,188 @@ def run(way, text, rate, faster):
         turn = Turn("?", answer=text, status="complete")
         view.finish(turn, Footer.of(turn, "default"))
     else:
-        shown = ""
+        shown, painted = "", 0.0
+        pause = 0.05 / faster if way == "throttled" else 0.0
         handle = show_naively(Markdown(shown), display_id=True)
         for delta in deltas(text, rate and rate * faster):
             shown += delta.content
+            if time.monotonic() - painted >= pause:
+                handle.update(Markdown(shown))
+                painted = time.monotonic()
+        if pause:
             handle.update(Markdown(shown))
     print(time.process_time() - began)
 """
 
 
-def sent(kernel: Any, way: str, characters: int, rate: float | None) -> tuple[float, float]:
-    """Return the cost of showing: bytes a character, and milliseconds of CPU a token."""
+# What a kernel sends
+
+
+def weighing(kernel: Any) -> tuple[Any, list[int]]:
+    """Return what takes note of the size of a message that shows something, and the notes."""
     from jupyter_client.session import Session
 
-    session = Session(key=b"key")
-    text = sample(characters)
-    size = 0
+    session, sizes = Session(key=b"key"), []
 
     def weigh(message: dict[str, Any]) -> None:
-        nonlocal size
         if message["msg_type"] in ("display_data", "update_display_data"):
-            size += sum(len(part) for part in session.serialize(message))
+            sizes.append(sum(len(part) for part in session.serialize(message)))
+        if message["msg_type"] != "stream":
+            message["content"].pop("data", None)  # they would fill the memory
 
+    return weigh, sizes
+
+
+def sent(kernel: Any, way: str, characters: int, rate: float | None) -> tuple[float, float]:
+    """Return the cost of showing: bytes a character, and milliseconds of CPU a token."""
+    text = sample(characters)
+    weigh, sizes = weighing(kernel)
     run = kernel.run(f"run({way!r}, {text!r}, {rate!r}, {FASTER})", on_message=weigh)
     run.messages = [m for m in run.messages if m["msg_type"] == "stream"]
-    return size / len(text), float(run.text) / (len(text) / 4) * 1000
+    kernel.heard.clear()
+    return sum(sizes) / len(text), float(run.text) / (len(text) / TOKEN) * 1000
 
 
-def whole(server: Any, way: str, tokens: int) -> bool:
-    """Say whether the text that arrives through a Jupyter server in the end is the whole answer."""
-    from browser.jupyter import run_through
-
-    text = sample(4 * tokens)
-    shown: dict[str, str] = {}
-    for message in run_through(server, f"{SHOWING}\nrun({way!r}, {text!r}, None, 1)"):
-        content = message["content"]
-        if message["msg_type"] in ("display_data", "update_display_data"):
-            source = content["data"].get("text/markdown", "")
-            shown[content["transient"]["display_id"]] = source
-    return "".join(shown.values()) == text
+@contextmanager
+def asking(way: Way, python: Path, url: str) -> Iterator[Any]:
+    """Yield a kernel that is ready to ask a server."""
+    with running_kernel(python) as kernel:
+        ready = kernel.run(way.first_cell(url))
+        assert ready.reply["status"] == "ok", ready.error
+        yield kernel
 
 
-def browser_share(notebook: Any, way: str, characters: int, rate: float) -> float:
-    """Return how long the page's main thread was busy, as a share of the time of streaming."""
-    notebook.run(SHOWING)
-    devtools = notebook.page.context.new_cdp_session(notebook.page)
-    devtools.send("Performance.enable")
+def sent_by(way: Way, python: Path, url: str, characters: int) -> float:
+    """Return the bytes a character that a cell sends which asks a server."""
+    with asking(way, python, url) as kernel:
+        weigh, sizes = weighing(kernel)
+        run = kernel.run(way.ask, on_message=weigh)
+        assert run.reply["status"] == "ok", run.error
+        assert len(sizes) > characters / TOKEN / 2, f"{way.name} does not stream"
+    return sum(sizes) / len(sample(characters))
 
-    def busy() -> float:
-        metrics = devtools.send("Performance.getMetrics")["metrics"]
-        return float(next(m["value"] for m in metrics if m["name"] == "TaskDuration"))
 
-    before, began = busy(), time.monotonic()
-    index = notebook.run(f"run({way!r}, {sample(characters)!r}, {rate!r}, 1)")
-    streamed = time.monotonic() - began
-    # A page that lags behind is still busy long after the kernel is done.
-    notebook.page.wait_for_function(
-        "([i, text]) => window.jupyterapp.shell.currentWidget.content.widgets[i]"
-        ".outputArea.node.textContent.includes(text)",
-        arg=[index, re.findall(r"Part \d+", sample(characters))[-1]],
-        timeout=600_000,
+LABELS = {"throttled": "Markdown 20 times a second", "naive": NAIVE, "chatlas": "chatlas"}
+"""The peers that `bytes_sent` measures, by their keys there."""
+
+
+def bytes_by_way(bench: Bench, size: int) -> dict[tuple[str, int, float | None], float]:
+    """Return the bytes a character, by way, length and pace.
+
+    Our answers are of `size` characters and ten times as many; the others' of that and a tenth.
+    """
+    found: dict[tuple[str, int, float | None], float] = {}
+    small = (size // 10, size)
+    lengths = {"ours": (size, 10 * size), "throttled": small, "naive": small}
+    with running_kernel() as kernel:
+        kernel.run(SHOWING)
+        for way, length in ((way, length) for way, both in lengths.items() for length in both):
+            for rate in (RATE, None):
+                bench.say(f"bytes sent, {way}, {length:,} characters, {rate or 'full speed'}")
+                found[way, length, rate] = sent(kernel, way, length, rate)[0]
+    python = CHATLAS.python(bench)
+    if python is None:
+        return found
+    with Endpoint() as endpoint:
+        for length in small:
+            for rate in (RATE, None):
+                bench.say(f"bytes sent, chatlas, {length:,} characters, {rate or 'full speed'}")
+                url = endpoint.text(length, (rate or 0) * FASTER)
+                found["chatlas", length, rate] = sent_by(CHATLAS, python, url, length)
+    return found
+
+
+def bytes_sent(bench: Bench) -> list[Claim]:
+    """Measure the bytes sent for a byte of an answer, and how they grow with its length."""
+    size = bench.choose(20_000, 5_000)
+    found = bytes_by_way(bench, size)
+    bench.uses("copilot-magic", "ipykernel")
+    bench.note(NO_STREAM)
+    bench.note(
+        f"The others' growth is from {size // 10:,} to {size:,} characters; for {10 * size:,} of "
+        f"them, an update at each token would send {found['naive', size, RATE] * size / 1e7:,.1f} "
+        "GB."
     )
-    return (busy() - before) / streamed
 
+    def cell(values: dict[str, float], digits: int) -> str:
+        best = sorted((way for way in LABELS if way in values), key=lambda way: values[way])
+        return "; ".join(f"{LABELS[way]} {values[way]:,.{digits}f}" for way in best)
 
-def answered(yes: bool) -> str:
-    return "yes" if yes else "no: cut"
-
-
-def table(title: str, rows: dict[str, list[str]]) -> None:
-    print(f"\n{title:<64}" + "".join(f"{way:>12}" for way in WAYS))
-    for label, values in rows.items():
-        print(f"{label:<64}" + "".join(f"{value:>12}" for value in values))
-
-
-def main() -> None:
-    """Print the tables."""
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-    from browser.jupyter import running_jupyter
-    from live_kernel import LiveKernel
-
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--browser", action="store_true")
-    options = parser.parse_args()
-
-    kernel = LiveKernel()
-    kernel.run(SHOWING)
-    figures: dict[tuple[str, int, float | None], tuple[float, float]] = {}
-    for way, sizes in (("ours", (2_000, 20_000, 200_000)), ("naive", (2_000, 20_000))):
-        for size in sizes:
-            for rate in (100.0, None):
-                figures[way, size, rate] = sent(kernel, way, size, rate)
-    kernel.close()
-
-    def cell(way: str, size: int, rate: float | None, which: int) -> str:
-        figure = figures.get((way, size, rate))
-        return (
-            "–" if figure is None else f"{figure[which]:.1f}" if which == 0 else f"{figure[1]:.2f}"
+    claims = []
+    for rate, most, pace in ((RATE, 80, "at 100 tokens/s"), (None, 12, "at full speed")):
+        sizes = {way: value for (way, n, r), value in found.items() if (n, r) == (size, rate)}
+        claims.append(
+            Claim(
+                f"bytes on iopub for a byte of an answer {pace}, {size:,} characters",
+                cell(sizes, 0),
+                f"{sizes['ours']:.0f}",
+                f"≤ {most}",
+                sizes["ours"] <= most,
+            )
         )
-
-    def growth(way: str, rate: float | None) -> str:
-        small, large = figures[way, 20_000, rate], figures.get((way, 200_000, rate))
-        return "–" if large is None else f"{large[0] / small[0]:.2f}"
-
-    rows = {
-        f"{size:,} characters, {'100 tokens/s' if rate else 'full speed'}": [
-            cell(way, size, rate, 0) for way in WAYS
-        ]
-        for size in (2_000, 20_000, 200_000)
-        for rate in (100.0, None)
-    }
-    rows["growth a character from 20,000 to 200,000, 100 tokens/s"] = [
-        growth(w, 100.0) for w in WAYS
-    ]
-    rows["growth a character from 20,000 to 200,000, full speed"] = [growth(w, None) for w in WAYS]
-    table("iopub bytes / answer bytes", rows)
-    table(
-        "kernel CPU a token, ms (with the pacing itself)",
-        {"20,000 characters, 100 tokens/s": [cell(way, 20_000, 100.0, 1) for way in WAYS]},
-    )
-    with tempfile.TemporaryDirectory() as home, running_jupyter(Path(home)) as server:
-        rows = {
-            f"{tokens:,} tokens": [
-                "–" if way == "naive" and tokens > 5_000 else answered(whole(server, way, tokens))
-                for way in WAYS
-            ]
-            for tokens in (2_000, 5_000, 10_000, 50_000)
+    for rate, limit, pace in ((RATE, 1.5, "at 100 tokens/s"), (None, 1.3, "at full speed")):
+        growth = {
+            way: value / found[way, n // 10, r]
+            for (way, n, r), value in found.items()
+            if r == rate and (way, n // 10, r) in found
         }
-        table("whole through a Jupyter server at full speed", rows)
-        if options.browser:
-            from browser.notebooks import CHROMIUM_ARGUMENTS, Jupyter, chromium
-            from playwright.sync_api import sync_playwright
-
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(
-                    executable_path=chromium(), args=CHROMIUM_ARGUMENTS
-                )
-                shares = {}
-                for characters in (10_000, 100_000):
-                    values = []
-                    for way in WAYS:
-                        if way == "naive" and characters > 10_000:
-                            values.append("–")
-                            continue
-                        with Jupyter(server, browser).notebook() as notebook:
-                            values.append(f"{browser_share(notebook, way, characters, 400.0):.2f}")
-                    shares[f"{characters:,} characters, 400 tokens/s"] = values
-                table("browser main thread busy / time of streaming", shares)
-                browser.close()
+        claims.append(
+            Claim(
+                f"growth of that for an answer ten times as long, {pace}",
+                cell(growth, 1),
+                f"{growth['ours']:.2f}",
+                f"≤ {limit}",
+                growth["ours"] <= limit,
+            )
+        )
+    return claims
 
 
-if __name__ == "__main__":
-    main()
+def cpu_milliseconds(way: Way, python: Path, endpoint: Endpoint, characters: int) -> float:
+    """Return the CPU time of the kernel for a token, from the socket to what it sends."""
+    with asking(way, python, endpoint.text(100, 0)) as kernel:
+        kernel.run(way.ask)  # imports what it needs
+        kernel.run(way.first_cell(endpoint.text(characters, RATE)))
+        kernel.run("import time\nbegan = time.process_time()")
+        run = kernel.run(way.ask, on_message=lambda message: message["content"].pop("data", None))
+        assert run.reply["status"] == "ok", run.error
+        spent = float(kernel.run("print(time.process_time() - began)").text)
+    return 1000 * spent / (len(sample(characters)) / TOKEN)
+
+
+def kernel_cpu(bench: Bench) -> list[Claim]:
+    """Measure the kernel's CPU time for a token, from the socket to what it sends."""
+    size = bench.choose(10_000, 2_000)
+    ways = {way: way.python(bench) for way in (OURS, LOOP, CHATLAS)}
+    pythons = {way: python for way, python in ways.items() if python is not None}
+    bench.say(f"CPU of the kernel, {size:,} characters in real time, all at once")
+    # At this pace they leave each other enough of the processors.
+    with Endpoint() as endpoint, ThreadPoolExecutor() as pool:
+        running = {
+            way: pool.submit(cpu_milliseconds, way, python, endpoint, size)
+            for way, python in pythons.items()
+        }
+        found = {way: future.result() for way, future in running.items()}
+    return [
+        Claim(
+            f"CPU of the kernel per token at 100 tokens/s, {size:,} characters, whole path, ms",
+            "; ".join(f"{way.name} {found[way]:.1f}" for way in found if way is not OURS),
+            f"{found[OURS]:.2f}",
+            "≤ 0.5",
+            found[OURS] <= 0.5,
+        )
+    ]
+
+
+MEASUREMENTS = (
+    Measurement(
+        bytes_sent,
+        (
+            "bytes on iopub for a byte of an answer at 100 tokens/s",
+            "bytes on iopub for a byte of an answer at full speed",
+            "growth of that for an answer ten times as long, at 100 tokens/s",
+            "growth of that for an answer ten times as long, at full speed",
+        ),
+    ),
+    Measurement(kernel_cpu, ("CPU of the kernel per token at 100 tokens/s",)),
+)

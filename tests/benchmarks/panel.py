@@ -1,28 +1,21 @@
 """What a chat panel sends and costs, next to a widget that shows all of an answer at each paint.
 
-    python tests/benchmarks/panel.py            # what is sent
-    python tests/benchmarks/panel.py --browser  # and how busy JupyterLab is
-
 Time is compressed: tokens arrive ten times as fast as at a reader's pace, and the panel may send
 ten times as often. In the browser, time is real.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
-
-from benchmarks.display import sample  # noqa: E402  (needs the path above)
-from scripted_server import Exchange, ScriptedServer  # noqa: E402
+from benchmarks.cells import running_kernel
+from benchmarks.claims import MISSING, Bench, Claim, Measurement
+from benchmarks.pages import busy_seconds, running_browser
+from benchmarks.texts import TOKEN, sample
 
 FASTER = 10
+RATE = 100.0
 TURNS = 200
 
 # Runs in the kernel: an answer at a pace, in a panel or in `HTML.value`, and what is sent of it.
@@ -132,101 +125,102 @@ def sent(kernel: Any, way: str, characters: int, rate: float | None) -> float:
     return float(ran.text.split()[-1]) / len(text)
 
 
-def busy(devtools: Any) -> float:
-    metrics = devtools.send("Performance.getMetrics")["metrics"]
-    return float(next(m["value"] for m in metrics if m["name"] == "TaskDuration"))
+def bytes_sent(bench: Bench) -> list[Claim]:
+    """Measure what a panel sends for a byte of an answer, and how it grows with the length."""
+    size = bench.choose(20_000, 5_000)
+    bench.uses("copilot-magic", "ipywidgets", "anywidget", "ipykernel")
+    lengths = {"panel": (size, 10 * size), "HTML.value": (size // 10, size)}
+    found: dict[tuple[str, int], float] = {}
+    with running_kernel() as kernel:
+        kernel.run(KERNEL)
+        for way, length in ((way, length) for way, both in lengths.items() for length in both):
+            bench.say(f"bytes sent, {way}, {length:,} characters")
+            found[way, length] = sent(kernel, way, length, RATE)
+    growth = {way: found[way, long] / found[way, short] for way, (short, long) in lengths.items()}
+    return [
+        Claim(
+            f"bytes sent for a byte of an answer in the panel at 100 tokens/s, {size:,} characters",
+            f"`HTML.value` 20 times a second {found['HTML.value', size]:,.0f}",
+            f"{found['panel', size]:,.0f}",
+        ),
+        Claim(
+            "growth of that for an answer in the panel ten times as long",
+            f"`HTML.value` {growth['HTML.value']:.1f}",
+            f"{growth['panel']:.2f}",
+        ),
+    ]
 
 
-def in_browser(server: Any, browser: Any) -> dict[str, str]:
-    """Return how busy the page's main thread is with a long talk, and with an answer in it."""
+def in_browser(bench: Bench) -> list[Claim]:
+    """Measure the page's main thread with a long conversation, and with an answer below it."""
     from browser.chat import Chat
-    from browser.notebooks import Jupyter
     from playwright.sync_api import expect
+    from scripted_server import Exchange, ScriptedServer
 
-    rows: dict[str, str] = {}
-    with ScriptedServer() as scripted, Jupyter(server, browser).notebook() as notebook:
+    text, rate = sample(bench.choose(20_000, 5_000)), 400.0
+
+    def script(exchange: Exchange) -> None:
+        exchange.start()
+        start = time.monotonic()
+        for number, at in enumerate(range(0, len(text), TOKEN)):
+            time.sleep(max(0.0, start + number / rate - time.monotonic()))
+            exchange.delta(text[at : at + TOKEN])
+        exchange.finish()
+        exchange.done()
+
+    with (
+        running_browser(bench) as (jupyter, _),
+        ScriptedServer(script) as scripted,
+        jupyter.notebook() as notebook,
+    ):
+        bench.say(f"a panel with {TURNS} turns")
         notebook.use(scripted)
         notebook.run(f"text, count = {sample(1_500)!r}, {TURNS}\n{LONG_TALK}")
         devtools = notebook.page.context.new_cdp_session(notebook.page)
         devtools.send("Performance.enable")
         notebook.page.wait_for_timeout(2_000)
         # Looking for roles in the page would keep its thread busy, so it is left alone meanwhile.
-        before, began = busy(devtools), time.monotonic()
+        before, began = busy_seconds(devtools), time.monotonic()
         index = notebook.run("%copilot panel")
         notebook.page.evaluate(ARRIVED, TURNS)
-        rows[f"{TURNS} turns: seconds until all of them are there"] = (
-            f"{time.monotonic() - began:.1f}"
-        )
+        there = time.monotonic() - began
         notebook.page.wait_for_timeout(1_000)
-        rows[f"{TURNS} turns: seconds of the main thread"] = f"{busy(devtools) - before:.1f}"
+        opening = busy_seconds(devtools) - before
         chat = Chat(notebook, index)
         expect(chat.said).to_have_count(TURNS)
-        text, rate = sample(20_000), 100.0
-
-        def script(exchange: Exchange) -> None:
-            exchange.start()
-            start = time.monotonic()
-            for number in range(0, len(text) // 4):
-                time.sleep(max(0.0, start + number / rate / 4 - time.monotonic()))
-                exchange.delta(text[4 * number : 4 * number + 4])
-            exchange.finish()
-            exchange.done()
-
-        scripted.script(script)
-        before, began = busy(devtools), time.monotonic()
+        bench.say("an answer below them")
+        before, began = busy_seconds(devtools), time.monotonic()
         chat.ask("one more")
         notebook.page.evaluate(ENDED)
-        share = (busy(devtools) - before) / (time.monotonic() - began)
-        rows["20,000 characters below them, 400 tokens/s: share of the main thread"] = (
-            f"{share:.2f}"
-        )
-    return rows
+        share = (busy_seconds(devtools) - before) / (time.monotonic() - began)
+    return [
+        Claim(
+            f"panel with {TURNS} turns, until all are there; the page's main thread, s",
+            MISSING,
+            f"{there:.1f}; {opening:.1f}",
+        ),
+        Claim(
+            "browser's main thread over the time of streaming an answer below them, 400 tokens/s, "
+            f"{len(text):,} characters",
+            MISSING,
+            f"{share:.2f}",
+        ),
+    ]
 
 
-def main() -> None:
-    """Print the tables."""
-    from browser.jupyter import running_jupyter
-    from live_kernel import LiveKernel
-
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--browser", action="store_true")
-    options = parser.parse_args()
-    kernel = LiveKernel()
-    kernel.run(KERNEL)
-    figures = {
-        (way, size, rate): sent(kernel, way, size, rate)
-        for way, sizes in (("panel", (2_000, 20_000, 200_000)), ("HTML.value", (2_000, 20_000)))
-        for size in sizes
-        for rate in (100.0, None)
-    }
-    kernel.close()
-    print(f"{'bytes sent for a character':<64}{'panel':>12}{'HTML.value':>12}")
-    for size in (2_000, 20_000, 200_000):
-        for rate in (100.0, None):
-            label = f"{size:,} characters, {'100 tokens/s' if rate else 'full speed'}"
-            other = figures.get(("HTML.value", size, rate))
-            shown = "–" if other is None else f"{other:.1f}"
-            print(f"{label:<64}{figures['panel', size, rate]:>12.1f}{shown:>12}")
-    for rate in (100.0, None):
-        growth = figures["panel", 200_000, rate] / figures["panel", 20_000, rate]
-        pace = "100 tokens/s" if rate else "full speed"
-        print(f"{f'growth a character from 20,000 to 200,000, {pace}':<64}{growth:>12.2f}")
-    if options.browser:
-        from browser.notebooks import CHROMIUM_ARGUMENTS, chromium
-        from playwright.sync_api import sync_playwright
-
-        with (
-            tempfile.TemporaryDirectory() as home,
-            sync_playwright() as playwright,
-            running_jupyter(Path(home)) as server,
-        ):
-            browser = playwright.chromium.launch(
-                executable_path=chromium(), args=CHROMIUM_ARGUMENTS
-            )
-            for label, value in in_browser(server, browser).items():
-                print(f"{label:<74}{value:>8}")
-            browser.close()
-
-
-if __name__ == "__main__":
-    main()
+MEASUREMENTS = (
+    Measurement(
+        bytes_sent,
+        (
+            "bytes sent for a byte of an answer in the panel",
+            "growth of that for an answer in the panel",
+        ),
+    ),
+    Measurement(
+        in_browser,
+        (
+            "panel with 200 turns",
+            "browser's main thread over the time of streaming an answer below them",
+        ),
+    ),
+)

@@ -12,7 +12,7 @@ from typing import Any
 import nbconvert
 import nbformat
 import pytest
-from benchmarks.display import sample
+from benchmarks.texts import sample
 from browser.notebooks import Jupyter, Notebook
 from hostile import PAYLOADS
 from playwright.sync_api import expect

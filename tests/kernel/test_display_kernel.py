@@ -10,7 +10,7 @@ import nbclient
 import nbconvert
 import nbformat
 import pytest
-from benchmarks.display import sample
+from benchmarks.texts import sample
 from browser.jupyter import JupyterServer, run_through, running_jupyter
 from jupyter_client.session import Session
 from live_kernel import LiveKernel, Run

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from benchmarks.markdown import SLOW, slow_text
+from benchmarks.hostile_texts import SLOW, slow_text
 from documents import LONG, TEXTS
 from hypothesis import given, settings
 from hypothesis import strategies as st

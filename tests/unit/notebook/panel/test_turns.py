@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from benchmarks.display import sample
+from benchmarks.texts import sample
 from hypothesis import given
 from hypothesis import strategies as st
 from panels import PanelFrontEnd

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from asking import ask
-from benchmarks.display import sample
+from benchmarks.texts import sample
 from panels import PanelFrontEnd, until
 from scripted_server import Exchange, ScriptedServer, answer
 
