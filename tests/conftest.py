@@ -67,6 +67,7 @@ def server() -> Iterator[ScriptedServer]:
         yield server
 
 
+@pytest.hookimpl(tryfirst=True)  # before it is counted as skipped
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Count a skipped test as a failure in CI, where everything has to run."""
     real = {"browser", "kernel", "model"} & set(report.keywords)
