@@ -57,9 +57,8 @@ class Terminal:
             after: Text after whose first occurrence the words are looked for.
         """
         deadline = time.monotonic() + seconds
-        while words not in self.seen.partition(after or "\0")[2 if after else 0] and (
-            time.monotonic() < deadline
-        ):
+        while words not in self.seen.partition(after or "\0")[2 if after else 0]:
+            assert time.monotonic() < deadline, f"{words!r} is not in {self.seen!r}"
             readable, _, _ = select.select([self._controller], [], [], 0.1)
             if not readable:
                 continue
@@ -187,11 +186,11 @@ def test_code_is_in_the_next_prompt_and_runs_only_at_enter(server: ScriptedServe
 
 def test_tab_completes_a_field_in_a_terminal(server: ScriptedServer) -> None:
     with ipython("", server, interactive=True) as terminal:
-        terminal.read_until("]: ")
+        terminal.read_until("]:")
         terminal.type("%load_ext copilot_magic\r")
-        terminal.read_until("]: ", after="copilot_magic")
+        terminal.read_until("]:", after="copilot_magic")
         terminal.type("quixotic = 7; print('bound', quixotic)\r")
-        terminal.read_until("]: ", after="bound 7")
+        terminal.read_until("]:", after="bound 7")
         terminal.type("\x1b[200~%%copilot\nIt's {{quix\x1b[201~")  # pasted, so that it is not run
         terminal.read_until("{{quix")
         terminal.type("\t")
