@@ -256,12 +256,12 @@ class _Gathering:
         from .fingerprint import fingerprint
 
         recorded: dict[str, Any] = {"name": self.mask(name), "kind": self.mask(kind)}
-        mark = fingerprint(value)
-        if is_secret:
-            is_text = isinstance(value, (str, bytes, bytearray))
-            mark = {} if is_text else {k: v for k, v in mark.items() if k in _SHAPE}
-        if mark:
-            recorded["fingerprint"] = mark
+        if not (is_secret and isinstance(value, (str, bytes, bytearray))):
+            mark = fingerprint(value)
+            if is_secret:
+                mark = {field: known for field, known in mark.items() if field in _SHAPE}
+            if mark:
+                recorded["fingerprint"] = mark
         self.objects.append(recorded)
 
     def _attach(self, attachment: Attachment, *, recorded: bool = False) -> None:
