@@ -98,7 +98,7 @@ class Session:
         """Return the exchange that asks the last prompt again, replacing its turn.
 
         Raises:
-            UsageError: Nothing has been asked yet, or The last prompt is still being answered.
+            UsageError: Nothing has been asked yet, or the last prompt is still being answered.
         """
         conversation = conversation or self.library.current
         if not conversation.turns:
